@@ -1,0 +1,30 @@
+"""Every kind of artifact, and the one class that reads each version of it."""
+
+from __future__ import annotations
+
+from schemas.artifact import Body, RunMetadata
+from schemas.fetch import DataReport
+from schemas.replay import ReplayReport
+from schemas.state import RunState
+from schemas.sweep import SweepReport
+
+KINDS: tuple[type[Body], ...] = (
+    DataReport,
+    ReplayReport,
+    RunMetadata,
+    RunState,
+    SweepReport,
+)
+
+
+def body_type(kind: str, version: int) -> type[Body] | None:
+    """The class of this kind and version, or None when this program does not know it."""
+    for candidate in KINDS:
+        if candidate.kind == kind and candidate.version == version:
+            return candidate
+    return None
+
+
+def known_kinds() -> list[str]:
+    """Names of all kinds, sorted."""
+    return sorted({candidate.kind for candidate in KINDS})
