@@ -1,0 +1,18 @@
+"""Decisions: numbers in, codes out. Pure; no clock, file, log or allocation inside a step.
+
+jit         the one wrapper that knows compile flags; kernel_id
+codes       small integers spoken across the house: sides, reasons, modes
+params      the parameter record, generated from the schema
+records     layouts of bars, positions, accounts, trades
+indicators  one-bar updates of the indicators
+features    from bars to the columns that decisions read
+signals     which side, how sure, by which entry mode
+gates       may a signal be acted on at all
+sizing      size of an entry or add
+exits       every way out, in a fixed order
+account     the ledger: fills, fees, marks
+portfolio   adds and entries in rank order under the caps
+scan        the loop over instants
+metrics     drawdown, daily returns, totals
+grid        many parameter rows at once
+"""

@@ -1,0 +1,212 @@
+"""The ledger: opening, adding, closing, marking; every fill passes through here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kernel import codes
+from kernel.jit import device
+from kernel.params import Params
+from kernel.records import Account, Book, Candidate, Floats, Output, Position, Snapshot
+
+BPS: Final = 1e-4
+
+
+@device
+def unrealised_usd(book: Book, marks_px: Floats) -> float:
+    """Open profit of all positions at the given prices, summed in symbol order."""
+    total = 0.0
+    for s in range(book.positions.shape[0]):
+        position = book.positions[s]
+        if position.side != codes.FLAT:
+            total += position.side * (marks_px[s] - position.avg_px) * position.size
+    return total
+
+
+@device
+def margin_used_usd(book: Book) -> float:
+    """Margin of all positions, summed in symbol order."""
+    total = 0.0
+    for s in range(book.positions.shape[0]):
+        if book.positions[s].side != codes.FLAT:
+            total += book.positions[s].margin_usd
+    return total
+
+
+@device
+def open_count(book: Book) -> int:
+    """Number of open positions."""
+    count = 0
+    for s in range(book.positions.shape[0]):
+        if book.positions[s].side != codes.FLAT:
+            count += 1
+    return count
+
+
+@device
+def pay_entry_fee(
+    account: Account, position: Position, size: float, px: tuple[float, float], params: Params
+) -> None:
+    """Charge the fee of an entry or add; `px` is (close, fill)."""
+    fee_px = px[0] if params.fee_on_unslipped_px else px[1]
+    fee = size * fee_px * params.taker_fee_bps * BPS
+    account.cash_usd -= fee
+    account.fees_usd += fee
+    account.turnover_usd += size * px[1]
+    position.entry_fee_usd += fee
+    position.realised_usd -= fee
+
+
+@device
+def open_position(
+    book: Book,
+    candidate: Candidate,
+    snap: Snapshot,
+    order: tuple[float, float, float],
+    now_ms: int,
+    params: Params,
+) -> None:
+    """Fill an entry at the close plus slippage; `order` is (size, margin, leverage)."""
+    account = book.account[0]
+    position = book.positions[candidate.symbol]
+    mark = book.marks[candidate.symbol]
+    fill_px = snap.close_px * (1.0 + candidate.side * params.entry_slippage_bps * BPS)
+    account.position_seq += 1
+    position.side = candidate.side
+    position.size = order[0]
+    position.margin_usd = order[1]
+    position.leverage = order[2]
+    position.avg_px = fill_px
+    position.first_px = fill_px
+    position.entry_atr_px = candidate.atr_px
+    position.entry_adx_threshold = candidate.adx_threshold
+    position.trail_px = 0.0
+    position.entry_fee_usd = 0.0
+    position.realised_usd = 0.0
+    position.min_px = fill_px
+    position.max_px = fill_px
+    if params.excursions_count_entry_bar and mark.ts_last_exit_ms != now_ms:
+        position.min_px = min(fill_px, snap.low_px)
+        position.max_px = max(fill_px, snap.high_px)
+    position.confidence = candidate.confidence
+    position.entry_mode = candidate.entry_mode
+    position.adds = 0
+    position.tp1_taken = 0
+    position.breakeven_armed = 0
+    position.ts_entry_ms = now_ms
+    position.ts_last_add_ms = now_ms
+    position.position_id = account.position_seq
+    mark.ts_last_entry_ms = now_ms
+    pay_entry_fee(account, position, order[0], (snap.close_px, fill_px), params)
+
+
+@device
+def add_to_position(
+    book: Book,
+    candidate: Candidate,
+    snap: Snapshot,
+    order: tuple[float, float, float],
+    now_ms: int,
+    params: Params,
+) -> None:
+    """Fill an add at the close plus slippage; stops, confidence and entry ATR stay as they are."""
+    position = book.positions[candidate.symbol]
+    size = order[0]
+    fill_px = snap.close_px * (1.0 + position.side * params.entry_slippage_bps * BPS)
+    total = position.size + size
+    position.avg_px = (position.avg_px * position.size + fill_px * size) / total
+    position.size = total
+    position.margin_usd += order[1]
+    position.adds += 1
+    position.ts_last_add_ms = now_ms
+    book.marks[candidate.symbol].ts_last_entry_ms = now_ms
+    pay_entry_fee(book.account[0], position, size, (snap.close_px, fill_px), params)
+
+
+@device
+def write_trade(
+    book: Book, out: Output, s: int, closed: tuple[float, float, float, float], what: tuple[int, int, int]
+) -> None:
+    """Append one row; `closed` is (exit px, size, gross, exit fee), `what` (reason, partial, ms)."""
+    account = book.account[0]
+    if out.trades.shape[0] == 0:
+        return
+    position = book.positions[s]
+    row = out.trades[account.trade_count]
+    account.trade_count += 1
+    row.position_id = position.position_id
+    row.symbol = s
+    row.side = position.side
+    row.entry_ts_ms = position.ts_entry_ms
+    row.exit_ts_ms = what[2]
+    row.entry_px = position.avg_px
+    row.exit_px = closed[0]
+    row.size = closed[1]
+    row.is_partial = what[1]
+    row.leverage = position.leverage
+    row.gross_pnl_usd = closed[2]
+    row.entry_fee_usd = position.entry_fee_usd * (closed[1] / position.size)
+    row.exit_fee_usd = closed[3]
+    row.funding_usd = 0.0
+    low = (position.min_px - position.first_px) / position.first_px
+    high = (position.max_px - position.first_px) / position.first_px
+    row.mae_frac = low if position.side == codes.LONG else -high
+    row.mfe_frac = high if position.side == codes.LONG else -low
+    row.adds = position.adds
+    row.confidence = position.confidence
+    row.entry_mode = position.entry_mode
+    row.entry_atr_px = position.entry_atr_px
+    row.reason = what[0]
+
+
+@device
+def settle_position(account: Account, position: Position) -> None:
+    """Count a position that is now flat; win or loss is net of its fees."""
+    net = position.realised_usd
+    account.position_count += 1
+    if net > 0.0:
+        account.win_count += 1
+        account.gross_profit_usd += net
+    else:
+        account.gross_loss_usd -= net
+    account.best_position_usd = max(account.best_position_usd, net)
+    position.side = codes.FLAT
+    position.size = 0.0
+    position.margin_usd = 0.0
+
+
+@device
+def close_position(
+    book: Book,
+    out: Output,
+    s: int,
+    close_px: float,
+    what: tuple[int, float, int],
+    params: Params,
+) -> None:
+    """Fill a full or partial exit at the close less slippage; `what` is (reason, fraction, ms)."""
+    reason, fraction, now_ms = what
+    account = book.account[0]
+    position = book.positions[s]
+    mark = book.marks[s]
+    size = position.size * fraction
+    px = close_px * (1.0 - position.side * params.exit_slippage_bps * BPS)
+    gross = position.side * (px - position.avg_px) * size
+    fee = px * size * params.taker_fee_bps * BPS
+    account.cash_usd += gross - fee
+    account.fees_usd += fee
+    account.gross_pnl_usd += gross
+    account.turnover_usd += px * size
+    position.realised_usd += gross - fee
+    is_partial = 1 if fraction < 1.0 else 0
+    write_trade(book, out, s, (px, size, gross, fee), (reason, is_partial, now_ms))
+    mark.ts_last_exit_ms = now_ms
+    mark.last_exit_side = position.side
+    mark.last_exit_reason = reason
+    if is_partial:
+        position.tp1_taken = 1
+        position.entry_fee_usd *= 1.0 - fraction
+        position.margin_usd *= 1.0 - fraction
+        position.size -= size
+    else:
+        settle_position(account, position)

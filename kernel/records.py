@@ -1,0 +1,230 @@
+"""Layouts: what a bar, a position, an account and a trade look like in memory.
+
+All fields are 8 bytes wide.  The dtypes are `np.record` based, so that `position.side` means the
+same in compiled and in plain Python.  The annotated classes exist for the reader and the editor.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Records = NDArray[Any]
+
+
+class Market(NamedTuple):
+    """Bars of all symbols, rows are instants; `[T, S]` unless said otherwise.
+
+    `ts_close_ms` is `[T]`.  Prices are USD, 0 where `present` is False.  `last_bar_index[S]` is the
+    row of a symbol's final bar, or T and more while the symbol lives.  `flags[S]` are
+    `codes.SYMBOL_*`; `tradable[S]` is False for symbols that are context only.
+    """
+
+    ts_close_ms: Ints
+    high_px: Floats
+    low_px: Floats
+    volume: Floats
+    present: Bools
+    last_bar_index: Ints
+    flags: Ints
+    tradable: Bools
+
+
+class Book(NamedTuple):
+    """All that persists from bar to bar, and scratch space that does not."""
+
+    account: Records
+    positions: Records
+    marks: Records
+    snaps: Records
+    candidates: Records
+
+
+class Output(NamedTuple):
+    """Where a run writes: marked equity per row, trades (may be empty) and counters.
+
+    With `counts_gates` every gate is judged and counted; without it bars on which no entry mode
+    can fire are passed over, which changes no decision.
+    """
+
+    equity_usd: Floats
+    trades: Records
+    counters: Ints
+    counts_gates: bool
+
+
+class Snapshot:
+    """One symbol's view at one instant.
+
+    `macd_run` counts strict moves of the histogram in a row, negative while it falls;
+    `slow_slope_frac` is the slope of the slow EMA over price, `breadth` is 0 to 100.
+    """
+
+    close_px: float
+    high_px: float
+    low_px: float
+    volume: float
+    prev_close_px: float
+    ema_fast: float
+    prev_ema_fast: float
+    ema_slow: float
+    ema_macro: float
+    macd_hist: float
+    atr: float
+    atr_avg: float
+    atr_slope: float
+    adx: float
+    adx_slope: float
+    rsi: float
+    stoch_k: float
+    bb_width_ratio: float
+    vol_sma: float
+    vol_short: float
+    slow_slope_frac: float
+    breadth: float
+    macd_run: int
+    btc_state: int
+    flags: int
+
+
+class Position:
+    """One symbol's holding; `side` FLAT means none.
+
+    `trail_px` 0 means no trailing stop yet, `entry_fee_usd` is what is not yet assigned to closed
+    parts, `realised_usd` is net of all fees, `min_px` and `max_px` are the extremes since entry.
+    """
+
+    size: float
+    avg_px: float
+    first_px: float
+    entry_atr_px: float
+    entry_adx_threshold: float
+    trail_px: float
+    margin_usd: float
+    leverage: float
+    entry_fee_usd: float
+    realised_usd: float
+    min_px: float
+    max_px: float
+    side: int
+    confidence: int
+    entry_mode: int
+    adds: int
+    tp1_taken: int
+    breakeven_armed: int
+    ts_entry_ms: int
+    ts_last_add_ms: int
+    position_id: int
+
+
+class Mark:
+    """What is remembered of a symbol between positions; times are 0 before the first event."""
+
+    bar_count: int
+    ts_last_entry_ms: int
+    ts_last_exit_ms: int
+    last_exit_side: int
+    last_exit_reason: int
+
+
+class Account:
+    """One ledger: cash holds realised PnL less fees; margin is a use of equity, not a payment."""
+
+    cash_usd: float
+    fees_usd: float
+    gross_pnl_usd: float
+    turnover_usd: float
+    gross_profit_usd: float
+    gross_loss_usd: float
+    best_position_usd: float
+    exposure_sum: float
+    position_seq: int
+    position_count: int
+    win_count: int
+    trade_count: int
+    exposed_bar_count: int
+
+
+class Candidate:
+    """An entry or add that waits for its rank."""
+
+    atr_px: float
+    adx_threshold: float
+    symbol: int
+    side: int
+    confidence: int
+    entry_mode: int
+    score: int
+    is_add: int
+
+
+class Trade:
+    """One close or partial close; `symbol` is the column index, times are bar closes."""
+
+    entry_px: float
+    exit_px: float
+    size: float
+    leverage: float
+    gross_pnl_usd: float
+    entry_fee_usd: float
+    exit_fee_usd: float
+    funding_usd: float
+    mae_frac: float
+    mfe_frac: float
+    entry_atr_px: float
+    position_id: int
+    symbol: int
+    side: int
+    entry_ts_ms: int
+    exit_ts_ms: int
+    is_partial: int
+    adds: int
+    confidence: int
+    entry_mode: int
+    reason: int
+
+
+class Stats:
+    """What a run amounts to; ratios are not annualised."""
+
+    equity_end_usd: float
+    net_pnl_usd: float
+    gross_pnl_usd: float
+    fees_usd: float
+    turnover_usd: float
+    gross_profit_usd: float
+    gross_loss_usd: float
+    best_position_usd: float
+    drawdown_max_frac: float
+    drawdown_max_usd: float
+    sharpe_daily: float
+    return_daily_mean: float
+    return_daily_std: float
+    downside_daily_std: float
+    exposure_frac: float
+    exposure_mean_frac: float
+    position_count: int
+    win_count: int
+    day_count: int
+    bar_count: int
+
+
+def _layout(record: type) -> np.dtype[Any]:
+    """The dtype of an annotated class: f8 for float, i8 for int, in order."""
+    letters = {"float": "f8", "int": "i8"}
+    fields = [(name, letters[kind]) for name, kind in record.__annotations__.items()]
+    return np.dtype((np.record, fields))
+
+
+SNAPSHOT = _layout(Snapshot)
+POSITION = _layout(Position)
+MARK = _layout(Mark)
+ACCOUNT = _layout(Account)
+CANDIDATE = _layout(Candidate)
+TRADE = _layout(Trade)
+STATS = _layout(Stats)
