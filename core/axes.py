@@ -1,0 +1,387 @@
+"""Axes of a sweep: which parameters vary over which values, and when. Pure.
+
+`resolve_axes` checks a spec against the declared parameters and a base strategy and counts the
+grid by arithmetic, so that one of 10^12 points is refused before any is made. `core.expansion`
+makes the rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from core.errors import InputError
+from core.market.bars import nearest
+from schemas.base import Value
+from schemas.parameters import Parameter, by_leaf, by_path, group_paths
+from schemas.strategy import Strategy, value_at
+from schemas.sweep import Axis, SweepSpec
+
+GRID_POINTS_MAX = 5_000_000
+"""Most points of one grid: beyond it, rows and results no longer fit a small machine's memory."""
+AXIS_VALUES_MAX = 10_000
+"""Most values of one axis; no parameter is known to need finer steps."""
+
+COST_PATHS = frozenset(
+    {
+        "trade.entry_slippage_bps",
+        "trade.exit_slippage_bps",
+        "trade.taker_fee_bps",
+        "trade.fee_on_unslipped_px",
+        "trade.min_notional_usd",
+        "trade.bump_to_min_notional",
+        "trade.partial_tp_min_notional_usd",
+    }
+)
+"""What the venue decides, not the trader: an optimiser would choose the cheapest market."""
+
+
+@dataclass(frozen=True)
+class ResolvedAxis:
+    """One axis with its distinct values.
+
+    `levels` are the values that it takes where its gate is open; `frozen_level` is the place of
+    the base's value in `all_levels`, which it takes elsewhere. `parent` is the index of the axis
+    that its gate asks, or None; then `open_at_base` says whether the base opens it.
+    """
+
+    parameter: Parameter
+    levels: tuple[Value, ...]
+    all_levels: tuple[Value, ...]
+    frozen_level: int
+    listed_count: int
+    parent: int | None
+    equals: Value | None
+    open_at_base: bool
+
+    @property
+    def path(self) -> str:
+        """Dotted path of the parameter."""
+        return self.parameter.path
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The axes in the spec's order, and how many points they span."""
+
+    axes: tuple[ResolvedAxis, ...]
+    listed_count: int
+    distinct_count: int
+    notes: tuple[str, ...]
+
+
+def resolve_axes(spec: SweepSpec, base: Strategy, *, at: str = "") -> Grid:
+    """The checked grid of `spec` over `base`; `at` names the spec's file in errors.
+
+    Raises InputError for an unknown or forbidden path, a value of the wrong type or out of bounds,
+    an axis without values, a gate on a parent that is unknown or stands later, and a grid of more
+    than GRID_POINTS_MAX points.
+    """
+    parameters = _checked_paths(spec.axes, at)
+    listed = [
+        _listed_count(axis, parameter, _place(at, index))
+        for index, (axis, parameter) in enumerate(zip(spec.axes, parameters, strict=True))
+    ]
+    _refuse_long_axes(spec.axes, listed, at)
+    axes: list[ResolvedAxis] = []
+    notes: list[str] = []
+    for index, parameter in enumerate(parameters):
+        axis = _resolve(spec.axes, parameters, base, index, _place(at, index))
+        if not axis.open_at_base and axis.parent is None:
+            gate = _gate_of(spec.axes[index], parameter)
+            assert gate is not None
+            notes.append(
+                f"{parameter.path} stays at {_text(value_at(base, parameter.path))}: it acts only "
+                f"where {gate[0]} is {_text(gate[1])}, and the base has "
+                f"{_text(value_at(base, gate[0]))}"
+            )
+        axes.append(axis)
+    listed_count = _count(axes, use_listed=True)
+    if listed_count > GRID_POINTS_MAX:
+        _refuse_size(listed_count, at)
+    return Grid(tuple(axes), listed_count, _count(axes, use_listed=False), tuple(notes))
+
+
+def range_values(low: float, high: float, step: float) -> tuple[float, ...]:
+    """The values low, low + step, ... up to and with `high`, as one would write them by hand.
+
+    Decimal arithmetic on the shortest spelling of each number: 0.1 to 0.3 by 0.1 gives 0.3, not
+    0.30000000000000004.
+    """
+    start, width = Decimal(repr(low)), Decimal(repr(step))
+    return tuple(float(start + k * width) for k in range(range_count(low, high, step)))
+
+
+def range_count(low: float, high: float, step: float) -> int:
+    """How many values `range_values` has; `step` must be above 0, `high` not below `low`."""
+    return int((Decimal(repr(high)) - Decimal(repr(low))) / Decimal(repr(step))) + 1
+
+
+def _place(at: str, index: int) -> str:
+    return f"{at}: axes[{index}]" if at else f"axes[{index}]"
+
+
+def _checked_paths(axes: Sequence[Axis], at: str) -> list[Parameter]:
+    seen: set[str] = set()
+    found = []
+    for index, axis in enumerate(axes):
+        place = _place(at, index)
+        parameter = _parameter_at(axis.path, f"{place}.path")
+        if parameter.path in COST_PATHS:
+            raise InputError(
+                f"{axis.path} may not be an axis: a search must not choose its own costs",
+                at=place,
+                hint="set it in the base strategy; fees, slippage and least order are given",
+            )
+        if parameter.path.startswith("engine."):
+            raise InputError(
+                f"{axis.path} may not be an axis: all rows of a sweep share one clock",
+                at=place,
+                hint="run one sweep per value, each with a base of its own",
+            )
+        if parameter.path in seen:
+            raise InputError(
+                f"{axis.path} is an axis twice", at=place, hint="put all its values in one axis"
+            )
+        seen.add(parameter.path)
+        found.append(parameter)
+    return found
+
+
+def _parameter_at(path: str, place: str) -> Parameter:
+    parameter = by_path().get(path)
+    if parameter is not None:
+        return parameter
+    same_leaf = by_leaf().get(path.rsplit(".", 1)[-1], ())
+    if path in group_paths():
+        what, near = f"{path} is a group of parameters, not one", ()
+    else:
+        what = f"there is no parameter {path!r}"
+        near = tuple(dict.fromkeys((*same_leaf, *nearest(path, list(by_path())))))[:3]
+    hint = f"did you mean {' or '.join(near)}?" if near else "`perpkit config explain` lists all"
+    raise InputError(what, at=place, hint=hint)
+
+
+def _listed_count(axis: Axis, parameter: Parameter, place: str) -> int:
+    """How many values the axis names, before any is made."""
+    if axis.values is not None:
+        if not axis.values:
+            raise InputError(
+                f"{axis.path} has no values", at=f"{place}.values", hint=_value_hint(parameter)
+            )
+        return len(axis.values)
+    if axis.range is None:
+        if not parameter.axis:
+            raise InputError(
+                f"{axis.path} has no values, and none are declared for it",
+                at=place,
+                hint=f"give values or a range; {_value_hint(parameter)}",
+            )
+        return len(parameter.axis)
+    if parameter.type not in ("int", "float"):
+        raise InputError(
+            f"{axis.path} takes {parameter.type_text}: a range has no meaning",
+            at=f"{place}.range",
+            hint="list its values, such as values: [...]",
+        )
+    low, high, step = axis.range
+    if step <= 0 or high < low:
+        raise InputError(
+            f"{axis.path} has an empty range: from {low} to {high} by {step}",
+            at=f"{place}.range",
+            hint="write [first, last, step] with first <= last and step > 0",
+        )
+    return range_count(low, high, step)
+
+
+def _refuse_long_axes(axes: Sequence[Axis], listed: Sequence[int], at: str) -> None:
+    longest = max(range(len(listed)), key=lambda index: listed[index])
+    if listed[longest] <= AXIS_VALUES_MAX:
+        return
+    if math.prod(listed) > GRID_POINTS_MAX:
+        _refuse_size(math.prod(listed), at)
+    raise InputError(
+        f"{axes[longest].path} has {listed[longest]:,} values, at most {AXIS_VALUES_MAX:,} are "
+        "swept",
+        at=_place(at, longest),
+        hint="take a larger step",
+    )
+
+
+def _refuse_size(count: int, at: str) -> None:
+    about = f" (about 10^{math.floor(math.log10(count))})" if count >= 10**9 else ""
+    raise InputError(
+        f"the grid has {count:,} points{about}, the limit is {GRID_POINTS_MAX:,}",
+        at=f"{at}: axes" if at else "axes",
+        hint="name fewer values, take larger steps, or sweep a few axes at a time from the best",
+    )
+
+
+def _resolve(
+    axes: Sequence[Axis],
+    parameters: Sequence[Parameter],
+    base: Strategy,
+    index: int,
+    place: str,
+) -> ResolvedAxis:
+    axis, parameter = axes[index], parameters[index]
+    values = _values(axis, parameter, place)
+    levels = tuple(dict.fromkeys(values))
+    own = value_at(base, parameter.path)
+    all_levels = levels if own in levels else (*levels, own)
+    parent, equals, is_open = _gate(axes, parameters, base, index, place)
+    return ResolvedAxis(
+        parameter=parameter,
+        levels=levels,
+        all_levels=all_levels,
+        frozen_level=all_levels.index(own),
+        listed_count=len(values),
+        parent=parent,
+        equals=equals,
+        open_at_base=is_open,
+    )
+
+
+def _values(axis: Axis, parameter: Parameter, place: str) -> tuple[Value, ...]:
+    if axis.values is not None:
+        field, raw = "values", axis.values
+    elif axis.range is not None:
+        field, raw = "range", range_values(*axis.range)
+        if parameter.type == "int":
+            raw = tuple(int(value) if float(value).is_integer() else value for value in raw)
+    else:
+        return parameter.axis
+    return tuple(
+        checked_value(parameter, value, at=f"{place}.{field}[{index}]" if field == "values"
+                      else f"{place}.{field}")
+        for index, value in enumerate(raw)
+    )
+
+
+def checked_value(parameter: Parameter, value: Value, *, at: str) -> Value:
+    """`value` in the parameter's type; InputError when the type or the bounds do not fit."""
+    fits_type = {
+        "bool": isinstance(value, bool),
+        "int": isinstance(value, int) and not isinstance(value, bool),
+        "float": isinstance(value, int | float) and not isinstance(value, bool),
+        "enum": isinstance(value, str) and value in parameter.choices,
+    }[parameter.type]
+    if not fits_type:
+        raise InputError(
+            f"{parameter.path} takes {parameter.type_text}, was {_text(value)}",
+            at=at,
+            hint=_value_hint(parameter),
+        )
+    if parameter.type == "float":
+        value = float(value)
+    inside = {
+        ">": lambda number, limit: number > limit,
+        ">=": lambda number, limit: number >= limit,
+        "<": lambda number, limit: number < limit,
+        "<=": lambda number, limit: number <= limit,
+    }
+    if not all(inside[sign](value, limit) for sign, limit in parameter.bounds):
+        raise InputError(
+            f"{parameter.path} must be {parameter.bounds_text}, was {_text(value)}",
+            at=at,
+            hint="an axis may not leave the parameter's bounds",
+        )
+    return value
+
+
+def _value_hint(parameter: Parameter) -> str:
+    bounds = f", {parameter.bounds_text}" if parameter.bounds else ""
+    return f"it takes {parameter.type_text}{bounds} ({parameter.unit})"
+
+
+def _gate_of(axis: Axis, parameter: Parameter) -> tuple[str, Value] | None:
+    """The spec's own gate, or else the declared one."""
+    return (axis.when.path, axis.when.equals) if axis.when is not None else parameter.when
+
+
+def _gate(
+    axes: Sequence[Axis],
+    parameters: Sequence[Parameter],
+    base: Strategy,
+    index: int,
+    place: str,
+) -> tuple[int | None, Value | None, bool]:
+    """Index of the parent axis or None, the value asked for, and whether the base opens the gate."""
+    gate = _gate_of(axes[index], parameters[index])
+    if gate is None:
+        return None, None, True
+    path, equals = gate
+    parent = _parameter_at(path, f"{place}.when.path")
+    equals = checked_value(parent, equals, at=f"{place}.when.equals")
+    is_open = value_at(base, path) == equals
+    position = {parameter.path: i for i, parameter in enumerate(parameters)}.get(path)
+    if position is None:
+        return None, equals, is_open
+    if position >= index:
+        _refuse_order(axes, parameters, index, position, place)
+    return position, equals, is_open
+
+
+def _refuse_order(
+    axes: Sequence[Axis],
+    parameters: Sequence[Parameter],
+    index: int,
+    position: int,
+    place: str,
+) -> None:
+    """Raise the error for a parent that does not stand before its child."""
+    own, parent = parameters[index].path, parameters[position].path
+    chain, at_path = [own], parent
+    gates = {p.path: _gate_of(a, p) for a, p in zip(axes, parameters, strict=True)}
+    while at_path not in chain:
+        chain.append(at_path)
+        gate = gates.get(at_path)
+        if gate is None:
+            break
+        at_path = gate[0]
+    else:
+        raise InputError(
+            f"gates run in a circle: {' -> '.join([*chain, at_path])}",
+            at=f"{place}.when",
+            hint="remove one of these gates",
+        )
+    raise InputError(
+        f"{own} varies only where {parent} has one value, but that axis stands after it",
+        at=f"{place}.when",
+        hint=f"move the axis {parent} before {own}",
+    )
+
+
+def _count(axes: Sequence[ResolvedAxis], *, use_listed: bool) -> int:
+    """Points of the grid, gates obeyed, without making them.
+
+    Gates form a forest, as each axis has at most one parent. A closed axis has one value, the
+    base's; an open one has as many points as the points below each of its values add up to.
+    `use_listed` counts a value that is named twice twice.
+    """
+    opened = [0] * len(axes)
+    closed = [0] * len(axes)
+    children: list[list[int]] = [[] for _ in axes]
+    for index in range(len(axes) - 1, -1, -1):
+        axis = axes[index]
+        below = children[index]
+
+        def points(value: Value, below: Sequence[int] = below) -> int:
+            return math.prod(
+                opened[child] if value == axes[child].equals else closed[child] for child in below
+            )
+
+        extra = axis.listed_count - len(axis.levels) if use_listed else 0
+        opened[index] = sum(points(value) for value in axis.levels)
+        if extra:
+            opened[index] = _listed_points(axis, points)
+        closed[index] = points(axis.all_levels[axis.frozen_level])
+        if axis.parent is not None:
+            children[axis.parent].append(index)
+    return math.prod(
+        opened[index] if axis.open_at_base else closed[index]
+        for index, axis in enumerate(axes)
+        if axis.parent is None
+    )

@@ -1,0 +1,5 @@
+"""Market data in memory. Pure: nothing here opens a file.
+
+bars      the venue's intervals, rows as they arrive, the block that replay and sweep read
+quality   what is odd about stored rows: gaps, outliers, bars without volume
+"""

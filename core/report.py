@@ -1,0 +1,148 @@
+"""From a simulation to the figures of its report; pure, no formula stands here twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.clock import utc_date
+from core.simulate import Simulation
+from kernel import codes
+from kernel.metrics import DAY_MS
+from kernel.records import Records
+from schemas.replay import CurvePoint, Excursions, Slice
+
+DAYS_PER_YEAR = 365
+"""Perpetuals trade every day, so a year of daily returns has 365 of them."""
+
+
+def ratios(metrics: Mapping[str, float | int]) -> tuple[dict[str, float | None], dict[str, str]]:
+    """(annualised ratios, reason of each that is null) from a Stats record's figures.
+
+    Sharpe and Sortino are daily means over deviations times sqrt(365); Calmar is the linear yearly
+    return over the largest marked drawdown.
+    """
+    year = math.sqrt(DAYS_PER_YEAR)
+    out: dict[str, float | None] = {}
+    why: dict[str, str] = {}
+
+    def put(name: str, top: float, bottom: float, reason: str) -> None:
+        out[name] = top / bottom if bottom > 0 else None
+        if bottom <= 0:
+            why[name] = reason
+
+    mean, days = metrics["return_daily_mean"], metrics["day_count"]
+    deviation = metrics["return_daily_std"] if days >= 2 else 0.0
+    start = metrics["equity_end_usd"] - metrics["net_pnl_usd"]
+    yearly = metrics["net_pnl_usd"] / start * DAYS_PER_YEAR / days if start > 0 and days else 0.0
+    put("sharpe", mean * year, deviation, "fewer than two days, or equity never moved")
+    put("sortino", mean * year, metrics["downside_daily_std"], "no day lost")
+    put("calmar", yearly, metrics["drawdown_max_frac"], "equity never fell below its peak")
+    loss = metrics["gross_loss_usd"]
+    put("profit_factor", metrics["gross_profit_usd"], loss, "no position lost")
+    put("win_frac", metrics["win_count"], metrics["position_count"], "no position was closed")
+    best, net = metrics["best_position_usd"], metrics["net_pnl_usd"]
+    put("best_position_frac", best, net, "net PnL is not positive")
+    return out, why
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Rows of a trades array grouped by position: its last row, its net PnL, whether it won."""
+
+    last_row: np.ndarray
+    won: np.ndarray
+
+
+def net_pnl_usd(trades: Records) -> np.ndarray:
+    """PnL of each row after its exit fee and its share of the entry fee."""
+    costs = trades["entry_fee_usd"] + trades["exit_fee_usd"]
+    net: np.ndarray = trades["gross_pnl_usd"] + trades["funding_usd"] - costs
+    return net
+
+
+def position_ends(trades: Records) -> Ends:
+    """Where each position became flat; a position still open (a state was exported) has none."""
+    ids, index = np.unique(trades["position_id"], return_inverse=True)
+    net = np.bincount(index, weights=net_pnl_usd(trades), minlength=len(ids))
+    last = np.zeros(len(ids), np.int64)
+    np.maximum.at(last, index, np.arange(len(trades)))
+    final = trades["is_partial"][last] == 0 if len(trades) else np.zeros(0, np.bool_)
+    return Ends(last[final], net[final] > 0.0)
+
+
+def slices(trades: Records, names: np.ndarray) -> tuple[Slice, ...]:
+    """One slice per distinct name, `names[i]` being that of row i; sorted by name."""
+    ends = position_ends(trades)
+    net = net_pnl_usd(trades)
+    fees = trades["entry_fee_usd"] + trades["exit_fee_usd"]
+    found, index = np.unique(names, return_inverse=True)
+    out = []
+    for k, name in enumerate(found):
+        rows = index == k
+        ended = rows[ends.last_row]
+        out.append(
+            Slice(
+                name=str(name),
+                position_count=int(ended.sum()),
+                close_count=int(rows.sum()),
+                win_count=int(ends.won[ended].sum()),
+                gross_pnl_usd=float(trades["gross_pnl_usd"][rows].sum()),
+                fees_usd=float(fees[rows].sum()),
+                net_pnl_usd=float(net[rows].sum()),
+            )
+        )
+    return tuple(out)
+
+
+def breakdowns(simulation: Simulation) -> dict[str, tuple[Slice, ...]]:
+    """The report's `by_...` fields."""
+    trades = simulation.trades
+    symbols = np.array(simulation.symbols)
+    days = [utc_date(int(ts) - 1)[:7] for ts in trades["exit_ts_ms"]]
+    sides = np.where(trades["side"] == codes.LONG, "long", "short")
+    return {
+        "by_symbol": slices(trades, symbols[trades["symbol"]]),
+        "by_side": slices(trades, sides),
+        "by_confidence": slices(trades, np.array(codes.CONFIDENCES)[trades["confidence"]]),
+        "by_entry_mode": slices(trades, np.array(codes.ENTRY_MODES)[trades["entry_mode"]]),
+        "by_reason": slices(trades, np.array(codes.REASONS)[trades["reason"]]),
+        "by_month": slices(trades, np.array(days, dtype=np.str_)),
+    }
+
+
+def excursions(trades: Records) -> Excursions:
+    """How far positions went against and for us, by the last row of each."""
+    ends = position_ends(trades)
+    mae, mfe = trades["mae_frac"][ends.last_row], trades["mfe_frac"][ends.last_row]
+
+    def of(values: np.ndarray, rank: float) -> float | None:
+        return float(np.quantile(values, rank)) if len(values) else None
+
+    return Excursions(
+        mae_median_frac=of(mae, 0.5),
+        mae_worst_frac=of(mae, 0.0),
+        mfe_median_frac=of(mfe, 0.5),
+        mfe_best_frac=of(mfe, 1.0),
+        winners_mae_median_frac=of(mae[ends.won], 0.5),
+        losers_mfe_median_frac=of(mfe[~ends.won], 0.5),
+    )
+
+
+def daily_curve(simulation: Simulation) -> tuple[CurvePoint, ...]:
+    """Marked equity at the last instant of each UTC day; midnight ends a day."""
+    ts, equity = simulation.ts_close_ms, simulation.equity_usd
+    peaks = np.maximum(np.maximum.accumulate(equity), simulation.equity_start_usd)
+    day = (ts - 1) // DAY_MS
+    last = np.flatnonzero(np.append(day[1:] != day[:-1], [True]))
+    return tuple(
+        CurvePoint(
+            ts_ms=int(ts[k]),
+            equity_usd=float(equity[k]),
+            drawdown_frac=float((peaks[k] - equity[k]) / peaks[k]) if peaks[k] > 0 else 0.0,
+        )
+        for k in last
+    )

@@ -1,0 +1,7 @@
+"""Market data on disk, one SQLite file per series in a store folder.
+
+folder    which files a store has, and that recorded and made-up data never meet
+series    rows keyed by symbol and time; revisions
+candles   closed bars, one file per interval
+funding   one rate per symbol and hour
+"""

@@ -1,0 +1,67 @@
+"""A store folder: which files it has, what each holds, and that recorded and made-up never meet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.errors import InputError
+from core.market.bars import INTERVALS
+from core.store.series import Layout, Origin, SeriesStore, mixing_error
+
+# The checks repeat what `perpkit fetch` tests, so that no other writer can store a broken row.
+CANDLES = Layout(
+    holds="bars",
+    table="candles",
+    time_column="ts_open_ms",
+    columns=("open_px", "high_px", "low_px", "close_px", "volume"),
+    check="low_px > 0 AND low_px <= min(open_px, close_px) AND high_px >= max(open_px, close_px)"
+    " AND high_px <= 1.7976931348623157e308 AND volume BETWEEN 0 AND 1.7976931348623157e308",
+)
+FUNDING = Layout(
+    holds="funding rates",
+    table="funding",
+    time_column="ts_ms",
+    columns=("rate", "premium"),
+    optional=("premium",),
+    check="abs(rate) <= 1.7976931348623157e308",
+)
+
+
+def candles_path(store_dir: Path, interval: str) -> Path:
+    """The file of one interval's bars in a store folder."""
+    return store_dir / f"candles_{interval}.sqlite"
+
+
+def funding_path(store_dir: Path) -> Path:
+    """The file of the funding rates in a store folder."""
+    return store_dir / "funding.sqlite"
+
+
+def stored_intervals(store_dir: Path) -> tuple[str, ...]:
+    """The intervals that the folder has a candle file for, shortest first."""
+    return tuple(name for name in INTERVALS if candles_path(store_dir, name).is_file())
+
+
+def require_folder(store_dir: Path) -> None:
+    """Raise InputError unless the store folder is there."""
+    if not store_dir.is_dir():
+        raise InputError(
+            "the store folder does not exist" if not store_dir.exists() else "not a store folder",
+            at=str(store_dir),
+            hint=f"make it with `perpkit fetch --from-file FILE --store {store_dir}`",
+        )
+
+
+def refuse_mixing(store_dir: Path, origin: Origin) -> None:
+    """Raise InputError when a file of the folder holds recorded rows and these are made up.
+
+    Or the other way round: a store folder is one or the other as a whole.
+    """
+    files = [(candles_path(store_dir, name), CANDLES) for name in stored_intervals(store_dir)]
+    for path, layout in [*files, (funding_path(store_dir), FUNDING)]:
+        if not path.is_file():
+            continue
+        with SeriesStore.open_reader(path, layout) as series:
+            stored = series.synthetic()
+        if stored is not None and stored != origin.synthetic:
+            raise mixing_error(path, stored_synthetic=stored)
