@@ -21,6 +21,7 @@ from cli.config import config
 from cli.output import COMMAND, echo_error
 from cli.replay import replay
 from cli.show import show
+from cli.sweep import sweep
 from core.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -38,6 +39,7 @@ TERMINATIONS: list[int] = []
 # In the order of the main job; help lists them so.
 COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("replay", replay),
+    ("sweep", sweep),
     ("show", show),
 )
 GROUPS: tuple[tuple[str, typer.Typer], ...] = (("config", config),)

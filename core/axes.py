@@ -8,7 +8,7 @@ makes the rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,6 +18,10 @@ from schemas.base import Value
 from schemas.parameters import Parameter, by_leaf, by_path, group_paths
 from schemas.strategy import Strategy, value_at
 from schemas.sweep import Axis, SweepSpec
+from schemas.yaml_text import shown
+
+Place = Callable[..., str]
+"""Steps into the spec, such as ("axes", 0, "values") -> the place as a person finds it."""
 
 GRID_POINTS_MAX = 5_000_000
 """Most points of one grid: beyond it, rows and results no longer fit a small machine's memory."""
@@ -42,16 +46,17 @@ COST_PATHS = frozenset(
 class ResolvedAxis:
     """One axis with its distinct values.
 
-    `levels` are the values that it takes where its gate is open; `frozen_level` is the place of
-    the base's value in `all_levels`, which it takes elsewhere. `parent` is the index of the axis
-    that its gate asks, or None; then `open_at_base` says whether the base opens it.
+    `listed` are the values as the spec names them, `levels` the distinct ones, which it takes where
+    its gate is open. Elsewhere it takes the base's value, at `frozen_level` of `all_levels`.
+    `parent` is the index of the axis that its gate asks, or None; then `open_at_base` says whether
+    the base opens the gate.
     """
 
     parameter: Parameter
     levels: tuple[Value, ...]
     all_levels: tuple[Value, ...]
     frozen_level: int
-    listed_count: int
+    listed: tuple[Value, ...]
     parent: int | None
     equals: Value | None
     open_at_base: bool
@@ -72,35 +77,41 @@ class Grid:
     notes: tuple[str, ...]
 
 
-def resolve_axes(spec: SweepSpec, base: Strategy, *, at: str = "") -> Grid:
-    """The checked grid of `spec` over `base`; `at` names the spec's file in errors.
+def dotted(*steps: str | int) -> str:
+    """A place in the spec when its file is not known: `axes[0].values[2]`."""
+    words = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps]
+    return "".join(words).removeprefix(".")
+
+
+def resolve_axes(spec: SweepSpec, base: Strategy, place: Place = dotted) -> Grid:
+    """The checked grid of `spec` over `base`; `place` names a step of the spec in errors.
 
     Raises InputError for an unknown or forbidden path, a value of the wrong type or out of bounds,
     an axis without values, a gate on a parent that is unknown or stands later, and a grid of more
     than GRID_POINTS_MAX points.
     """
-    parameters = _checked_paths(spec.axes, at)
+    parameters = _checked_paths(spec.axes, place)
     listed = [
-        _listed_count(axis, parameter, _place(at, index))
+        _listed_count(axis, parameter, place, index)
         for index, (axis, parameter) in enumerate(zip(spec.axes, parameters, strict=True))
     ]
-    _refuse_long_axes(spec.axes, listed, at)
+    _refuse_long_axes(spec.axes, listed, place)
     axes: list[ResolvedAxis] = []
     notes: list[str] = []
     for index, parameter in enumerate(parameters):
-        axis = _resolve(spec.axes, parameters, base, index, _place(at, index))
+        axis = _resolve(spec.axes, parameters, base, index, place)
         if not axis.open_at_base and axis.parent is None:
             gate = _gate_of(spec.axes[index], parameter)
             assert gate is not None
             notes.append(
-                f"{parameter.path} stays at {_text(value_at(base, parameter.path))}: it acts only "
-                f"where {gate[0]} is {_text(gate[1])}, and the base has "
-                f"{_text(value_at(base, gate[0]))}"
+                f"{parameter.path} stays at {shown(value_at(base, parameter.path))}: it acts only "
+                f"where {gate[0]} is {shown(gate[1])}, and the base has "
+                f"{shown(value_at(base, gate[0]))}"
             )
         axes.append(axis)
     listed_count = _count(axes, use_listed=True)
     if listed_count > GRID_POINTS_MAX:
-        _refuse_size(listed_count, at)
+        _refuse_size(listed_count, place)
     return Grid(tuple(axes), listed_count, _count(axes, use_listed=False), tuple(notes))
 
 
@@ -119,102 +130,100 @@ def range_count(low: float, high: float, step: float) -> int:
     return int((Decimal(repr(high)) - Decimal(repr(low))) / Decimal(repr(step))) + 1
 
 
-def _place(at: str, index: int) -> str:
-    return f"{at}: axes[{index}]" if at else f"axes[{index}]"
-
-
-def _checked_paths(axes: Sequence[Axis], at: str) -> list[Parameter]:
+def _checked_paths(axes: Sequence[Axis], place: Place) -> list[Parameter]:
     seen: set[str] = set()
     found = []
     for index, axis in enumerate(axes):
-        place = _place(at, index)
-        parameter = _parameter_at(axis.path, f"{place}.path")
+        at = place("axes", index, "path")
+        parameter = _parameter_at(axis.path, at)
         if parameter.path in COST_PATHS:
             raise InputError(
                 f"{axis.path} may not be an axis: a search must not choose its own costs",
-                at=place,
+                at=at,
                 hint="set it in the base strategy; fees, slippage and least order are given",
             )
         if parameter.path.startswith("engine."):
             raise InputError(
                 f"{axis.path} may not be an axis: all rows of a sweep share one clock",
-                at=place,
+                at=at,
                 hint="run one sweep per value, each with a base of its own",
             )
         if parameter.path in seen:
             raise InputError(
-                f"{axis.path} is an axis twice", at=place, hint="put all its values in one axis"
+                f"{axis.path} is an axis twice", at=at, hint="put all its values in one axis"
             )
         seen.add(parameter.path)
         found.append(parameter)
     return found
 
 
-def _parameter_at(path: str, place: str) -> Parameter:
+def _parameter_at(path: str, at: str) -> Parameter:
     parameter = by_path().get(path)
     if parameter is not None:
         return parameter
     same_leaf = by_leaf().get(path.rsplit(".", 1)[-1], ())
     if path in group_paths():
-        what, near = f"{path} is a group of parameters, not one", ()
+        what, near = f"{path} is a group of parameters, not one", same_leaf[:0]
     else:
         what = f"there is no parameter {path!r}"
         near = tuple(dict.fromkeys((*same_leaf, *nearest(path, list(by_path())))))[:3]
     hint = f"did you mean {' or '.join(near)}?" if near else "`perpkit config explain` lists all"
-    raise InputError(what, at=place, hint=hint)
+    raise InputError(what, at=at, hint=hint)
 
 
-def _listed_count(axis: Axis, parameter: Parameter, place: str) -> int:
+def _listed_count(axis: Axis, parameter: Parameter, place: Place, index: int) -> int:
     """How many values the axis names, before any is made."""
     if axis.values is not None:
         if not axis.values:
             raise InputError(
-                f"{axis.path} has no values", at=f"{place}.values", hint=_value_hint(parameter)
+                f"{axis.path} has no values",
+                at=place("axes", index, "values"),
+                hint=_value_hint(parameter),
             )
         return len(axis.values)
     if axis.range is None:
         if not parameter.axis:
             raise InputError(
                 f"{axis.path} has no values, and none are declared for it",
-                at=place,
+                at=place("axes", index),
                 hint=f"give values or a range; {_value_hint(parameter)}",
             )
         return len(parameter.axis)
     if parameter.type not in ("int", "float"):
         raise InputError(
             f"{axis.path} takes {parameter.type_text}: a range has no meaning",
-            at=f"{place}.range",
+            at=place("axes", index, "range"),
             hint="list its values, such as values: [...]",
         )
     low, high, step = axis.range
     if step <= 0 or high < low:
         raise InputError(
             f"{axis.path} has an empty range: from {low} to {high} by {step}",
-            at=f"{place}.range",
+            at=place("axes", index, "range"),
             hint="write [first, last, step] with first <= last and step > 0",
         )
     return range_count(low, high, step)
 
 
-def _refuse_long_axes(axes: Sequence[Axis], listed: Sequence[int], at: str) -> None:
+def _refuse_long_axes(axes: Sequence[Axis], listed: Sequence[int], place: Place) -> None:
     longest = max(range(len(listed)), key=lambda index: listed[index])
     if listed[longest] <= AXIS_VALUES_MAX:
         return
     if math.prod(listed) > GRID_POINTS_MAX:
-        _refuse_size(math.prod(listed), at)
+        _refuse_size(math.prod(listed), place)
     raise InputError(
         f"{axes[longest].path} has {listed[longest]:,} values, at most {AXIS_VALUES_MAX:,} are "
         "swept",
-        at=_place(at, longest),
+        at=place("axes", longest),
         hint="take a larger step",
     )
 
 
-def _refuse_size(count: int, at: str) -> None:
+def _refuse_size(count: int, place: Place) -> None:
     about = f" (about 10^{math.floor(math.log10(count))})" if count >= 10**9 else ""
     raise InputError(
         f"the grid has {count:,} points{about}, the limit is {GRID_POINTS_MAX:,}",
-        at=f"{at}: axes" if at else "axes",
+        at=place("axes"),
         hint="name fewer values, take larger steps, or sweep a few axes at a time from the best",
     )
 
@@ -224,10 +233,10 @@ def _resolve(
     parameters: Sequence[Parameter],
     base: Strategy,
     index: int,
-    place: str,
+    place: Place,
 ) -> ResolvedAxis:
     axis, parameter = axes[index], parameters[index]
-    values = _values(axis, parameter, place)
+    values = _values(axis, parameter, place, index)
     levels = tuple(dict.fromkeys(values))
     own = value_at(base, parameter.path)
     all_levels = levels if own in levels else (*levels, own)
@@ -237,14 +246,14 @@ def _resolve(
         levels=levels,
         all_levels=all_levels,
         frozen_level=all_levels.index(own),
-        listed_count=len(values),
+        listed=values,
         parent=parent,
         equals=equals,
         open_at_base=is_open,
     )
 
 
-def _values(axis: Axis, parameter: Parameter, place: str) -> tuple[Value, ...]:
+def _values(axis: Axis, parameter: Parameter, place: Place, index: int) -> tuple[Value, ...]:
     if axis.values is not None:
         field, raw = "values", axis.values
     elif axis.range is not None:
@@ -254,9 +263,8 @@ def _values(axis: Axis, parameter: Parameter, place: str) -> tuple[Value, ...]:
     else:
         return parameter.axis
     return tuple(
-        checked_value(parameter, value, at=f"{place}.{field}[{index}]" if field == "values"
-                      else f"{place}.{field}")
-        for index, value in enumerate(raw)
+        checked_value(parameter, value, at=place("axes", index, field, nth))
+        for nth, value in enumerate(raw)
     )
 
 
@@ -270,7 +278,7 @@ def checked_value(parameter: Parameter, value: Value, *, at: str) -> Value:
     }[parameter.type]
     if not fits_type:
         raise InputError(
-            f"{parameter.path} takes {parameter.type_text}, was {_text(value)}",
+            f"{parameter.path} takes {parameter.type_text}, was {shown(value)}",
             at=at,
             hint=_value_hint(parameter),
         )
@@ -284,7 +292,7 @@ def checked_value(parameter: Parameter, value: Value, *, at: str) -> Value:
     }
     if not all(inside[sign](value, limit) for sign, limit in parameter.bounds):
         raise InputError(
-            f"{parameter.path} must be {parameter.bounds_text}, was {_text(value)}",
+            f"{parameter.path} must be {parameter.bounds_text}, was {shown(value)}",
             at=at,
             hint="an axis may not leave the parameter's bounds",
         )
@@ -306,15 +314,15 @@ def _gate(
     parameters: Sequence[Parameter],
     base: Strategy,
     index: int,
-    place: str,
+    place: Place,
 ) -> tuple[int | None, Value | None, bool]:
-    """Index of the parent axis or None, the value asked for, and whether the base opens the gate."""
+    """Index of the parent axis or None, the value asked for, whether the base opens the gate."""
     gate = _gate_of(axes[index], parameters[index])
     if gate is None:
         return None, None, True
     path, equals = gate
-    parent = _parameter_at(path, f"{place}.when.path")
-    equals = checked_value(parent, equals, at=f"{place}.when.equals")
+    parent = _parameter_at(path, place("axes", index, "when", "path"))
+    equals = checked_value(parent, equals, at=place("axes", index, "when", "equals"))
     is_open = value_at(base, path) == equals
     position = {parameter.path: i for i, parameter in enumerate(parameters)}.get(path)
     if position is None:
@@ -329,7 +337,7 @@ def _refuse_order(
     parameters: Sequence[Parameter],
     index: int,
     position: int,
-    place: str,
+    place: Place,
 ) -> None:
     """Raise the error for a parent that does not stand before its child."""
     own, parent = parameters[index].path, parameters[position].path
@@ -344,12 +352,12 @@ def _refuse_order(
     else:
         raise InputError(
             f"gates run in a circle: {' -> '.join([*chain, at_path])}",
-            at=f"{place}.when",
+            at=place("axes", index, "when"),
             hint="remove one of these gates",
         )
     raise InputError(
         f"{own} varies only where {parent} has one value, but that axis stands after it",
-        at=f"{place}.when",
+        at=place("axes", index, "when"),
         hint=f"move the axis {parent} before {own}",
     )
 
@@ -357,27 +365,24 @@ def _refuse_order(
 def _count(axes: Sequence[ResolvedAxis], *, use_listed: bool) -> int:
     """Points of the grid, gates obeyed, without making them.
 
-    Gates form a forest, as each axis has at most one parent. A closed axis has one value, the
-    base's; an open one has as many points as the points below each of its values add up to.
-    `use_listed` counts a value that is named twice twice.
+    Gates form a forest, as each axis has at most one parent, which stands before it. A closed axis
+    has one value, the base's; an open one has as many points as the points below each of its
+    values add up to. `use_listed` counts a value that is named twice twice.
     """
-    opened = [0] * len(axes)
-    closed = [0] * len(axes)
+    opened, closed = [0] * len(axes), [0] * len(axes)
     children: list[list[int]] = [[] for _ in axes]
-    for index in range(len(axes) - 1, -1, -1):
+
+    def points_below(index: int, value: Value) -> int:
+        return math.prod(
+            opened[child] if value == axes[child].equals else closed[child]
+            for child in children[index]
+        )
+
+    for index in reversed(range(len(axes))):
         axis = axes[index]
-        below = children[index]
-
-        def points(value: Value, below: Sequence[int] = below) -> int:
-            return math.prod(
-                opened[child] if value == axes[child].equals else closed[child] for child in below
-            )
-
-        extra = axis.listed_count - len(axis.levels) if use_listed else 0
-        opened[index] = sum(points(value) for value in axis.levels)
-        if extra:
-            opened[index] = _listed_points(axis, points)
-        closed[index] = points(axis.all_levels[axis.frozen_level])
+        values = axis.listed if use_listed else axis.levels
+        opened[index] = sum(points_below(index, value) for value in values)
+        closed[index] = points_below(index, axis.all_levels[axis.frozen_level])
         if axis.parent is not None:
             children[axis.parent].append(index)
     return math.prod(

@@ -59,15 +59,23 @@ def fill_bank(
     """The bank of `series` over all rows of `block`, continued from `memories` if given."""
     rows, columns = block.close_px.shape
     values = np.empty((len(series), rows + 1, columns))
-    bars = (block.high_px, block.low_px, block.close_px, block.volume, block.present)
-    after: dict[Series, SeriesMemory] = {}
-    for k, one in enumerate(series):
-        kind, *windows = one
-        memory = np.zeros((columns, memory_length(one)))
-        values[k, 0] = 0.0
-        if memories is not None:
-            memory[:] = memories[one].memory
-            values[k, 0] = memories[one].last
-        fill_series(kind, tuple(windows), bars, memory, values[k])
-        after[one] = SeriesMemory(memory, values[k, -1].copy())
+    after = {
+        one: fill_series_into(block, one, values[k], None if memories is None else memories[one])
+        for k, one in enumerate(series)
+    }
     return Bank(values, tuple(series), after)
+
+
+def fill_series_into(
+    block: BarBlock, series: Series, column: Floats, before: SeriesMemory | None = None
+) -> SeriesMemory:
+    """Fill `column` `[T+1, S]` with one series, continued from `before`; its memory afterwards."""
+    kind, *windows = series
+    memory = np.zeros((column.shape[1], memory_length(series)))
+    column[0] = 0.0
+    if before is not None:
+        memory[:] = before.memory
+        column[0] = before.last
+    bars = (block.high_px, block.low_px, block.close_px, block.volume, block.present)
+    fill_series(kind, tuple(windows), bars, memory, column)
+    return SeriesMemory(memory, column[-1].copy())

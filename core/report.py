@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,40 +12,6 @@ from kernel import codes
 from kernel.metrics import DAY_MS
 from kernel.records import Records
 from schemas.replay import CurvePoint, Excursions, Slice
-
-DAYS_PER_YEAR = 365
-"""Perpetuals trade every day, so a year of daily returns has 365 of them."""
-
-
-def ratios(metrics: Mapping[str, float | int]) -> tuple[dict[str, float | None], dict[str, str]]:
-    """(annualised ratios, reason of each that is null) from a Stats record's figures.
-
-    Sharpe and Sortino are daily means over deviations times sqrt(365); Calmar is the linear yearly
-    return over the largest marked drawdown.
-    """
-    year = math.sqrt(DAYS_PER_YEAR)
-    out: dict[str, float | None] = {}
-    why: dict[str, str] = {}
-
-    def put(name: str, top: float, bottom: float, reason: str) -> None:
-        out[name] = top / bottom if bottom > 0 else None
-        if bottom <= 0:
-            why[name] = reason
-
-    mean, days = metrics["return_daily_mean"], metrics["day_count"]
-    deviation = metrics["return_daily_std"] if days >= 2 else 0.0
-    start = metrics["equity_end_usd"] - metrics["net_pnl_usd"]
-    yearly = metrics["net_pnl_usd"] / start * DAYS_PER_YEAR / days if start > 0 and days else 0.0
-    put("sharpe", mean * year, deviation, "fewer than two days, or equity never moved")
-    put("sortino", mean * year, metrics["downside_daily_std"], "no day lost")
-    put("calmar", yearly, metrics["drawdown_max_frac"], "equity never fell below its peak")
-    loss = metrics["gross_loss_usd"]
-    put("profit_factor", metrics["gross_profit_usd"], loss, "no position lost")
-    put("win_frac", metrics["win_count"], metrics["position_count"], "no position was closed")
-    best, net = metrics["best_position_usd"], metrics["net_pnl_usd"]
-    put("best_position_frac", best, net, "net PnL is not positive")
-    return out, why
-
 
 @dataclass(frozen=True)
 class Ends:

@@ -54,6 +54,30 @@ Series = tuple[int, int, int, int]
 NO_SERIES: Final[Series] = (KIND_NONE, 0, 0, 0)
 
 
+SERIES_FIELDS: Final = (
+    "rsi_window_bars",
+    "stoch_rsi_window_bars",
+    "stoch_rsi_smooth_bars",
+    "atr_window_bars",
+    "atr_avg_window_bars",
+    "ema_fast_window_bars",
+    "ema_slow_window_bars",
+    "ema_macro_window_bars",
+    "slow_drift_slope_window_bars",
+    "vol_trend_window_bars",
+    "vol_sma_window_bars",
+    "adx_window_bars",
+    "bb_window_bars",
+    "bb_width_avg_window_bars",
+    "require_macro_alignment",
+    "entry_ave_enabled",
+    "use_stoch_rsi_filter",
+    "require_volume_confirmation",
+    "entry_enable_slow_drift_entries",
+)
+"""Every parameter that `series_of` reads: rows equal in these share their series."""
+
+
 def series_of(params: Params) -> tuple[Series, ...]:
     """The series that a strategy reads, one per slot; a slot that no rule reads has NO_SERIES."""
     stoch = (

@@ -1,7 +1,7 @@
 """Layouts: what a bar, a position, an account and a trade look like in memory.
 
-All fields are 8 bytes wide.  The dtypes are `np.record` based, so that `position.side` means the
-same in compiled and in plain Python.  The annotated classes exist for the reader and the editor.
+All fields are 8 bytes wide.  The dtypes are `Row` based, so that `position.side` means the same in
+compiled and in plain Python.  The annotated classes exist for the reader and the editor.
 """
 
 from __future__ import annotations
@@ -15,6 +15,20 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Records = NDArray[Any]
+
+
+class Row(np.record):
+    """One record, whose fields win over numpy's own names.
+
+    An `np.record` answers `position.size` with its count of elements and `snap.flags` with its
+    memory flags; compiled code reads the fields.
+    """
+
+    def __getattribute__(self, name: str) -> Any:
+        """The field of that name, else what numpy has by it."""
+        if name in np.void.__getattribute__(self, "dtype").fields:
+            return np.void.__getitem__(self, name)
+        return np.void.__getattribute__(self, name)
 
 
 class Market(NamedTuple):
@@ -218,7 +232,7 @@ def _layout(record: type) -> np.dtype[Any]:
     """The dtype of an annotated class: f8 for float, i8 for int, in order."""
     letters = {"float": "f8", "int": "i8"}
     fields = [(name, letters[kind]) for name, kind in record.__annotations__.items()]
-    return np.dtype((np.record, fields))
+    return np.dtype((Row, fields))
 
 
 SNAPSHOT = _layout(Snapshot)

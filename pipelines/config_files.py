@@ -20,12 +20,13 @@ from schemas.kinds import KINDS, known_kinds
 from schemas.parameters import Parameter, by_leaf, by_path, group_paths, parameters
 from schemas.render_schema import strategy_schema
 from schemas.render_yaml import example_text, head_text, overlay_text, word
-from schemas.specs import SPECS
+from schemas.specs import SPECS, spec_schema
 from schemas.strategy import ORDERED_OR_EQUAL_PAIRS, ORDERED_PAIRS, Strategy, value_at
 from schemas.strategy_file import KIND, path_fault
 from schemas.yaml_text import shown
 
 SCHEMA_FILE = "json/strategy.schema.json"
+SWEEP_KIND = "sweep-spec"
 YAML_KINDS = (KIND, *SPECS)
 
 
@@ -116,8 +117,21 @@ def check(path: Path) -> Checked:
             at=f"{path}:{source.text.value_mark(('kind',))}: kind",
             hint=f"kinds of YAML files: {', '.join(YAML_KINDS)}",
         )
+    if source.kind == SWEEP_KIND:
+        return _check_sweep(path)
     read_model(source, model)
     return Checked(source.kind, 1, {})
+
+
+def _check_sweep(path: Path) -> Checked:
+    """A sweep spec with its base strategy and its axes, as `perpkit sweep` takes them."""
+    from core.axes import resolve_axes
+    from core.sweep_spec import load_sweep
+
+    loaded = load_sweep(path)
+    grid = resolve_axes(loaded.spec, loaded.base.strategy, loaded.place)
+    notes = {"base config_id": loaded.base.config_id, "points": str(grid.listed_count)}
+    return Checked(SWEEP_KIND, loaded.spec.version, notes)
 
 
 def json_schema(kind: str) -> dict[str, Any]:
@@ -125,7 +139,7 @@ def json_schema(kind: str) -> dict[str, Any]:
     if kind == KIND:
         return strategy_schema()
     if kind in SPECS:
-        return SPECS[kind].model_json_schema()
+        return spec_schema(kind)
     for body in KINDS:
         if body.kind == kind:
             return artifact_schema(body)

@@ -108,10 +108,11 @@ def _kind_schemas() -> dict[str, str]:
     from schemas.artifact import artifact_schema
     from schemas.kinds import KINDS
     from schemas.render_schema import schema_text
+    from schemas.specs import SPECS, spec_schema
 
-    return {
-        f"{SCHEMAS}/{body.kind}.schema.json": schema_text(artifact_schema(body)) for body in KINDS
-    }
+    found = {body.kind: artifact_schema(body) for body in KINDS}
+    found |= {kind: spec_schema(kind) for kind in SPECS}
+    return {f"{SCHEMAS}/{kind}.schema.json": schema_text(found[kind]) for kind in sorted(found)}
 
 
 def _orphans(root: Path, wanted: dict[str, str]) -> list[str]:

@@ -14,7 +14,8 @@ from core.clock import Clock, parse_utc_ms, utc_iso
 from core.config import LoadedStrategy, load_strategy
 from core.errors import InputError
 from core.market.bars import BarBlock
-from core.report import breakdowns, daily_curve, excursions, ratios
+from core.ratios import ratios
+from core.report import breakdowns, daily_curve, excursions
 from core.simulate import Simulation, State, Window, simulate
 from core.store.candles import load
 from core.trades import trades_sha256
@@ -189,17 +190,13 @@ def report_of(
     """The report's body of a simulation."""
     metrics = simulation.metrics
     derived, why = ratios(metrics)
-    start = simulation.equity_start_usd
-    derived["return_frac"] = float(metrics["net_pnl_usd"]) / start if start > 0 else None
-    if start <= 0:
-        why["return_frac"] = "no equity to begin with"
     return ReplayReport(
         config_id=loaded.config_id,
         strategy_path=str(request.config),
         mode=request.mode,
         sets=sets,
         span=span_of(simulation, block, request.symbols),
-        equity_start_usd=start,
+        equity_start_usd=simulation.equity_start_usd,
         metrics={**metrics, **derived},
         null_reasons=why,
         **breakdowns(simulation),

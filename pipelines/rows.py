@@ -16,7 +16,16 @@ import polars as pl
 
 from core.clock import LATEST_MS
 from core.errors import InputError
-from core.market.bars import DAY_MS, HOUR_MS, Bools, Floats, Ints, Rows, phase_unit_ms
+from core.market.bars import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    Bools,
+    Floats,
+    Ints,
+    Rows,
+    phase_unit_ms,
+)
 
 Holds = Literal["candles", "funding"]
 PARQUET_MAGIC = b"PAR1"
@@ -25,8 +34,10 @@ SHOWN = 5
 EARLIEST_MS = 1_230_768_000_000
 # Names that the venue and its neighbours use; nothing that breaks a comma-separated option.
 SYMBOL_PATTERN = r"^[A-Za-z0-9@][A-Za-z0-9@_.:/-]{0,39}$"
-# A funding payment is stamped up to this long after the hour it fell due at.
-FUNDING_LATE_MS = HOUR_MS // 2
+# A funding payment is stamped at most this long before or after the hour it fell due at; the
+# longest delay in two years of the venue's history is 24 minutes.
+FUNDING_EARLY_MS = MINUTE_MS
+FUNDING_LATE_MS = 30 * MINUTE_MS
 REASONS = ("unnamed", "misaligned", "not_finite", "not_positive", "crossed_ohlc")
 REASON_TEXT = {
     "unnamed": "no usable symbol or time",
@@ -93,7 +104,7 @@ def read_rows(path: Path, holds: Holds, interval_ms: int, now_ms: int) -> FileRo
     columns = _to_columns(frame, path, LAYOUTS[holds])
     ts_ms = columns.ts_ms
     if holds == "funding":  # keyed by the hour it fell due at; see core/store/funding.py
-        ts_ms = (ts_ms + HOUR_MS // 2) // HOUR_MS * HOUR_MS
+        ts_ms = (ts_ms + FUNDING_EARLY_MS) // HOUR_MS * HOUR_MS
     reason = _judge(columns, ts_ms, holds, interval_ms)
     length_ms = interval_ms if holds == "candles" else 0
     unclosed = (reason < 0) & (ts_ms + length_ms > now_ms)
@@ -155,8 +166,9 @@ def _present_columns(path: Path, present: Sequence[str], layout: FileLayout) -> 
     raise InputError(
         f"the file has no column {', '.join(missing)}",
         at=f"{path}: it has {', '.join(present[:20]) or 'no columns'}",
-        hint=f"rename {', '.join(renames)}" if renames else "the columns must be"
-        f" {', '.join(layout.columns)}",
+        hint=f"rename {', '.join(renames)}"
+        if renames
+        else f"the columns must be {', '.join(layout.columns)}",
     )
 
 
@@ -187,9 +199,7 @@ def _to_columns(frame: pl.DataFrame, path: Path, layout: FileLayout) -> _Columns
     return _Columns(symbols, index.to_numpy().astype(np.int64), ts_ms, values + 0.0)
 
 
-def _typed(
-    found: pl.Series, wanted: type[pl.DataType], path: Path, *, is_text: bool
-) -> pl.Series:
+def _typed(found: pl.Series, wanted: type[pl.DataType], path: Path, *, is_text: bool) -> pl.Series:
     """The column as `wanted`; text is parsed, other types must already be of that sort."""
     if wanted is pl.String:
         fits = found.dtype == pl.String or isinstance(found.dtype, pl.Categorical | pl.Enum)
@@ -221,8 +231,7 @@ def _judge(columns: _Columns, ts_ms: Ints, holds: Holds, interval_ms: int) -> In
     with np.errstate(invalid="ignore"):
         unnamed = (columns.symbol_index < 0) | (ts_ms < EARLIEST_MS) | (ts_ms > LATEST_MS)
         if holds == "funding":
-            late_ms = columns.ts_ms - ts_ms
-            misaligned = np.abs(late_ms) > FUNDING_LATE_MS
+            misaligned = columns.ts_ms - ts_ms > FUNDING_LATE_MS
             broken = (
                 ~np.isfinite(columns.values[:, 0]) | np.isinf(columns.values[:, 1]),
                 np.zeros(len(ts_ms), np.bool_),
@@ -246,11 +255,12 @@ def _phase_ms(ts_ms: Ints, interval_ms: int) -> int:
 def _broken_bars(bars: Floats) -> tuple[Bools, Bools, Bools]:
     """Which bars have a value that is not finite, not positive, or a crossed OHLC."""
     open_px, high_px, low_px, close_px, volume = bars.T
-    return (
-        ~np.isfinite(bars).all(axis=1),
-        (bars[:, :4] <= 0.0).any(axis=1) | (volume < 0.0),
-        (high_px < np.maximum(open_px, close_px)) | (low_px > np.minimum(open_px, close_px)),
+    not_finite: Bools = ~np.isfinite(bars).all(axis=1)
+    not_positive: Bools = np.less_equal(bars[:, :4], 0.0).any(axis=1) | np.less(volume, 0.0)
+    crossed = np.less(high_px, np.maximum(open_px, close_px)) | np.greater(
+        low_px, np.minimum(open_px, close_px)
     )
+    return not_finite, not_positive, crossed
 
 
 def _repeats(columns: _Columns, ts_ms: Ints, order: Ints) -> Bools:
@@ -261,7 +271,7 @@ def _repeats(columns: _Columns, ts_ms: Ints, order: Ints) -> Bools:
     return same
 
 
-def _refuse_contradiction(  # noqa: PLR0913  all of it is needed to name the two rows
+def _refuse_contradiction(
     path: Path, columns: _Columns, ts_ms: Ints, order: Ints, repeats: Bools, first_row: int
 ) -> None:
     """Raise InputError when rows of one key have different values."""

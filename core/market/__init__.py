@@ -2,4 +2,5 @@
 
 bars      the venue's intervals, rows as they arrive, the block that replay and sweep read
 quality   what is odd about stored rows: gaps, outliers, bars without volume
+synthetic a made-up market with a known trend in it
 """

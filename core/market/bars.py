@@ -1,4 +1,4 @@
-"""Bars in memory: the venue's intervals, rows as they arrive, and the block that replay and sweep read.
+"""Bars in memory: the venue's intervals, rows as they arrive, and the block that replay reads.
 
 Pure: nothing here opens a file.  `core/store/candles.py` fills a `BarBlock`, pipelines fill `Rows`.
 """
@@ -73,7 +73,7 @@ def phase_unit_ms(interval_ms: int) -> int:
 
 
 def nearest(name: str, known: Sequence[str], count: int = 3) -> tuple[str, ...]:
-    """Up to `count` known names that look like `name`, best first; upper and lower case count less."""
+    """Up to `count` known names that look like `name`, best first, whatever their case."""
     folded = {other.casefold(): other for other in known}
     near = get_close_matches(name.casefold(), list(folded), n=count, cutoff=0.5)
     return tuple(folded[match] for match in near)
@@ -185,9 +185,7 @@ class BarBlock:
         return replace(part, sha256=block_sha256(part))
 
 
-def block_from_rows(
-    rows: Rows, interval: str, *, synthetic: bool, path: str = ""
-) -> BarBlock:
+def block_from_rows(rows: Rows, interval: str, *, synthetic: bool, path: str = "") -> BarBlock:
     """The aligned block of `rows`, which must hold at least one bar.
 
     Filling flat cells of C-contiguous arrays keeps this at a few milliseconds per 100,000 bars.
@@ -224,7 +222,7 @@ def block_from_rows(
 
 
 def block_sha256(block: BarBlock) -> str:
-    """Hash of a block's logical content: equal bars give an equal hash, wherever they are stored."""
+    """Hash of a block's logical content: equal bars give an equal hash, wherever they lie."""
     digest = hashlib.sha256(
         json.dumps([block.interval, block.synthetic, list(block.symbols)]).encode()
     )

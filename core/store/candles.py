@@ -10,13 +10,8 @@ from pathlib import Path
 from core.clock import Clock
 from core.errors import InputError
 from core.market.bars import BarBlock, Rows, block_from_rows, interval_to_ms
-from core.store.folder import (
-    CANDLES,
-    candles_path,
-    refuse_mixing,
-    require_folder,
-    stored_intervals,
-)
+from core.store.folder import candles_path, refuse_mixing, require_folder, stored_intervals
+from core.store.layout import CANDLES
 from core.store.series import IngestCounts, Origin, SeriesStore, StoredRows
 
 

@@ -6,25 +6,8 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.market.bars import INTERVALS
-from core.store.series import Layout, Origin, SeriesStore, mixing_error
-
-# The checks repeat what `perpkit fetch` tests, so that no other writer can store a broken row.
-CANDLES = Layout(
-    holds="bars",
-    table="candles",
-    time_column="ts_open_ms",
-    columns=("open_px", "high_px", "low_px", "close_px", "volume"),
-    check="low_px > 0 AND low_px <= min(open_px, close_px) AND high_px >= max(open_px, close_px)"
-    " AND high_px <= 1.7976931348623157e308 AND volume BETWEEN 0 AND 1.7976931348623157e308",
-)
-FUNDING = Layout(
-    holds="funding rates",
-    table="funding",
-    time_column="ts_ms",
-    columns=("rate", "premium"),
-    optional=("premium",),
-    check="abs(rate) <= 1.7976931348623157e308",
-)
+from core.store.layout import CANDLES, FUNDING
+from core.store.series import Origin, SeriesStore, mixing_error
 
 
 def candles_path(store_dir: Path, interval: str) -> Path:

@@ -11,7 +11,8 @@ from pathlib import Path
 from core.clock import Clock
 from core.errors import InputError
 from core.market.bars import Rows
-from core.store.folder import FUNDING, funding_path, refuse_mixing, require_folder
+from core.store.folder import funding_path, refuse_mixing, require_folder
+from core.store.layout import FUNDING
 from core.store.series import IngestCounts, Origin, SeriesStore, StoredRows
 
 # Rates are keyed by whole hours whatever period a venue pays at.

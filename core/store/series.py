@@ -3,52 +3,22 @@
 Candles and funding rates differ only in their `Layout`.  Stored rows never change except by a
 revision, which keeps the old values beside the new ones with the reason.  A process killed during
 an ingest leaves the store as it was before or as it is after, never between.
-
-Tables of a file:
-
-    meta       schema_version, holds, interval, synthetic
-    symbols    id, name; rows name their symbol by id, which keeps the file a third smaller
-    <table>    the rows, clustered by (symbol_id, time), which is the order they are read in
-    ingests    one line per ingest that changed something: when, from what, how many, and why
-    revisions  one line per changed row: its old and new values and the ingest that changed it
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from urllib.parse import quote
 
 import apsw
 import numpy as np
 
 from core.clock import Clock, utc_iso
-from core.errors import InputError, RefusedError
+from core.errors import InputError
 from core.market.bars import Bools, Floats, Rows
-
-SCHEMA_VERSION = 1
-BUSY_TIMEOUT_MS = 30_000
-FILE_MODE = 0o600
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What one kind of store file holds.
-
-    `columns` are the value columns in the order of `Rows.values`; those in `optional` may be
-    absent (NaN in memory, NULL in the file).  `check` is an SQL condition that each row meets.
-    """
-
-    holds: str
-    table: str
-    time_column: str
-    columns: tuple[str, ...]
-    optional: tuple[str, ...] = ()
-    check: str = "1"
+from core.store.layout import SCHEMA_VERSION, Layout
+from core.store.sqlite import open_reader, open_writer, reported, transaction
 
 
 @dataclass(frozen=True)
@@ -82,7 +52,7 @@ class StoredRows:
 
 
 class SeriesStore:
-    """One open store file.  Use it as a context manager; `open_writer` makes the file if need be."""
+    """One open store file.  Use it as a context manager."""
 
     def __init__(self, path: Path, layout: Layout, connection: apsw.Connection) -> None:
         self.path = path
@@ -92,33 +62,12 @@ class SeriesStore:
     @classmethod
     def open_writer(cls, path: Path, layout: Layout) -> SeriesStore:
         """The store file at `path`, made with mode 0600 when it is not there yet."""
-        with reported(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
-            connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-            # FULL: the report that follows an ingest must not outlive its bars in a power cut.
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-                connection.execute(f"PRAGMA {pragma}").fetchall()
-        return cls(path, layout, connection)
+        return cls(path, layout, open_writer(path))
 
     @classmethod
     def open_reader(cls, path: Path, layout: Layout) -> SeriesStore:
         """The store file at `path`, which must be there, opened so that it cannot be changed."""
-        with reported(path):
-            if not path.is_file():
-                raise InputError(f"the store has no file {path.name}", at=str(path))
-            # In a folder that we may not write to, SQLite cannot make the shared-memory file that
-            # WAL needs, and nobody else of our kind can be writing either.
-            wal = path.with_name(f"{path.name}-wal")
-            is_still = not os.access(path.parent, os.W_OK) and not wal.exists()
-            fixed = "?immutable=1" if is_still else ""
-            connection = apsw.Connection(
-                f"file:{quote(str(path.absolute()))}{fixed}",
-                flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
-            )
-            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        return cls(path, layout, connection)
+        return cls(path, layout, open_reader(path))
 
     def __enter__(self) -> SeriesStore:
         return self
@@ -137,7 +86,7 @@ class SeriesStore:
         Raises InputError, with nothing changed, when a stored row has other values and the origin
         gives no reason to revise it, or when made-up rows would meet recorded ones.
         """
-        with reported(self.path), self._transaction("IMMEDIATE"):
+        with reported(self.path), transaction(self._connection, "IMMEDIATE"):
             if not self._is_set_up():
                 self._set_up(interval, origin)
             if self._read_meta(interval) != origin.synthetic:
@@ -165,7 +114,7 @@ class SeriesStore:
         so nothing is lost, and it takes half the time of building a list of rows first.
         """
         layout = self.layout
-        with reported(self.path), self._transaction("DEFERRED"):
+        with reported(self.path), transaction(self._connection, "DEFERRED"):
             if not self._is_set_up():
                 raise self._empty_error()
             synthetic = self._read_meta(interval)
@@ -193,17 +142,6 @@ class SeriesStore:
         rows = Rows(symbols, symbol_index, flat[:, 1].astype(np.int64), flat[:, 2:])
         return StoredRows(rows, synthetic)
 
-    @contextmanager
-    def _transaction(self, mode: str) -> Iterator[None]:
-        self._connection.execute(f"BEGIN {mode}")
-        try:
-            yield
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
-
     def _is_set_up(self) -> bool:
         tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_schema")}
         if tables and "meta" not in tables:
@@ -215,30 +153,12 @@ class SeriesStore:
         return bool(tables)
 
     def _set_up(self, interval: str, origin: Origin) -> None:
-        layout = self.layout
-        values = [
-            f"{name} REAL" if name in layout.optional else f"{name} REAL NOT NULL"
-            for name in layout.columns
-        ]
-        changes = [f"{age}_{name} REAL" for age in ("old", "new") for name in layout.columns]
-        row_key = f"symbol_id INTEGER NOT NULL REFERENCES symbols, {layout.time_column} INTEGER"
-        self._connection.execute(
-            "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
-            "CREATE TABLE symbols(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
-            f"CREATE TABLE {layout.table}({row_key} NOT NULL, {', '.join(values)},"
-            f" PRIMARY KEY(symbol_id, {layout.time_column}), CHECK({layout.check}))"
-            " STRICT, WITHOUT ROWID;"
-            "CREATE TABLE ingests(id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL,"
-            " source TEXT NOT NULL, sha256 TEXT NOT NULL, inserted INTEGER NOT NULL,"
-            " revised INTEGER NOT NULL, reason TEXT NOT NULL) STRICT;"
-            "CREATE TABLE revisions(id INTEGER PRIMARY KEY, ingest_id INTEGER NOT NULL"
-            f" REFERENCES ingests, {row_key} NOT NULL, {', '.join(changes)}) STRICT;"
-        )
+        self._connection.execute(self.layout.schema_sql())
         self._connection.executemany(
             "INSERT INTO meta VALUES(?, ?)",
             [
                 ("schema_version", str(SCHEMA_VERSION)),
-                ("holds", layout.holds),
+                ("holds", self.layout.holds),
                 ("interval", interval),
                 ("synthetic", str(int(origin.synthetic))),
             ],
@@ -284,7 +204,7 @@ class SeriesStore:
         return [known.get(name, 0) for name in symbols]
 
     def _stored_values(self, rows: Rows) -> tuple[Bools, Floats]:
-        """Which of `rows` have a stored row of the same key, and that row's values (NaN if none)."""
+        """Which of `rows` have a stored row of their key, and that row's values (NaN if none)."""
         layout = self.layout
         is_stored = np.zeros(len(rows), np.bool_)
         stored = np.full(rows.values.shape, np.nan)
@@ -316,7 +236,9 @@ class SeriesStore:
         changes = ", ".join(
             f"{name} {old!r} -> {new!r}"
             for name, old, new in zip(
-                self.layout.columns, stored[first].tolist(), rows.values[first].tolist(),
+                self.layout.columns,
+                stored[first].tolist(),
+                rows.values[first].tolist(),
                 strict=True,
             )
             if old != new
@@ -387,7 +309,8 @@ class SeriesStore:
 
 def same_values(left: Floats, right: Floats) -> Bools:
     """Per row: are all values equal, two absent ones included?"""
-    return ((left == right) | (np.isnan(left) & np.isnan(right))).all(axis=1)
+    same: Bools = ((left == right) | (np.isnan(left) & np.isnan(right))).all(axis=1)
+    return same
 
 
 def mixing_error(path: Path, *, stored_synthetic: bool) -> InputError:
@@ -398,28 +321,3 @@ def mixing_error(path: Path, *, stored_synthetic: bool) -> InputError:
         at=str(path),
         hint="give another --store folder",
     )
-
-
-@contextmanager
-def reported(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system say about `path` into our errors."""
-    try:
-        yield
-    except (apsw.NotADBError, apsw.CorruptError) as error:
-        raise InputError(
-            f"the store file is damaged or not an SQLite database: {error}",
-            at=str(path),
-            hint="move it away and fetch again, or restore a copy",
-        ) from error
-    except apsw.BusyError as error:
-        raise RefusedError(
-            "another command is writing to this store",
-            at=str(path),
-            hint="wait until it has ended, then try again",
-        ) from error
-    except (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, OSError) as error:
-        raise InputError(
-            f"the store file cannot be read or written: {error}",
-            at=str(path),
-            hint="check free space and permissions; the store is as it was before",
-        ) from error

@@ -1,0 +1,88 @@
+"""SQLite files of ours: how they are opened, one transaction, and what their errors mean."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+
+from core.errors import InputError, RefusedError
+
+BUSY_TIMEOUT_MS = 30_000
+FILE_MODE = 0o600
+
+
+def open_writer(path: Path) -> apsw.Connection:
+    """The file at `path`, made with mode 0600 when it is not there yet, in WAL mode."""
+    with reported(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        try:
+            # FULL: the report that follows an ingest must not outlive its rows in a power cut.
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+                connection.execute(f"PRAGMA {pragma}").fetchall()
+        except apsw.Error:
+            connection.close()
+            raise
+        return connection
+
+
+def open_reader(path: Path) -> apsw.Connection:
+    """The file at `path`, which must be there, opened so that it cannot be changed."""
+    with reported(path):
+        if not path.is_file():
+            raise InputError(f"the store has no file {path.name}", at=str(path))
+        # In a folder that we may not write to, SQLite cannot make the shared-memory file that WAL
+        # needs, and nobody else of our kind can be writing either.
+        wal = path.with_name(f"{path.name}-wal")
+        is_still = not os.access(path.parent, os.W_OK) and not wal.exists()
+        connection = apsw.Connection(
+            f"file:{quote(str(path.absolute()))}{'?immutable=1' if is_still else ''}",
+            flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
+        )
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        return connection
+
+
+@contextmanager
+def transaction(connection: apsw.Connection, mode: str) -> Iterator[None]:
+    """All of the block or nothing; `mode` is DEFERRED to read, IMMEDIATE to write."""
+    connection.execute(f"BEGIN {mode}")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+@contextmanager
+def reported(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system say about `path` into our errors."""
+    try:
+        yield
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise InputError(
+            f"the store file is damaged or not an SQLite database: {error}",
+            at=str(path),
+            hint="move it away and fetch again, or restore a copy",
+        ) from error
+    except apsw.BusyError as error:
+        raise RefusedError(
+            "another command is writing to this store",
+            at=str(path),
+            hint="wait until it has ended, then try again",
+        ) from error
+    except (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, OSError) as error:
+        raise InputError(
+            f"the store file cannot be read or written: {error}",
+            at=str(path),
+            hint="check free space and permissions; the store is as it was before",
+        ) from error

@@ -1,0 +1,391 @@
+"""Sweep: a spec and stored bars in; results, the best as complete strategies, a report out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from core.artifacts.hashing import canonical_json, sha256_file, sha256_hex
+from core.artifacts.manifest import RunningCommand, running_command
+from core.artifacts.tree import read_artifact, write_artifact, write_text_atomic
+from core.axes import resolve_axes
+from core.clock import Clock, cpu_s, monotonic_s, parse_utc_ms, utc_iso
+from core.config import config_id, strategy_yaml
+from core.errors import PerpkitError
+from core.expansion import Expansion, expand
+from core.grid import run_grid
+from core.market.bars import BarBlock
+from core.ratios import ratio_columns
+from core.simulate import Window, simulate
+from core.store.candles import load
+from core.store.ledger import TrialLedger, TrialLine, venue_of
+from core.sweep_spec import LoadedSweep, load_sweep
+from core.tables import write_parquet_atomic
+from core.windows import cut_windows, longest_window_bars
+from kernel.jit import is_compiled, kernel_id
+from kernel.records import STATS, Records
+from schemas.artifact import Source
+from schemas.base import Value
+from schemas.sweep import Combinations, Objective, SweepCandidate, SweepReport, Windows
+
+Note = Callable[[str], None]
+Progress = Callable[[int, int, str], None]
+
+ROWS_PER_PASS = 20_000
+"""Rows whose records are in memory at once: about 22 MB."""
+
+OBJECTIVES: dict[Objective, str] = {
+    "sharpe": "sharpe",
+    "net_pnl": "net_pnl_usd",
+    "sortino": "sortino",
+    "calmar": "calmar",
+}
+"""Objective -> the results column that it ranks by, most first."""
+
+
+@dataclass(frozen=True)
+class SweepRequest:
+    """What the command line asked for."""
+
+    spec: Path
+    store: Path
+    root: Path
+    run_id: str | None = None
+    initial_equity_usd: float = 10_000.0
+    threads: int | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Search:
+    """A sweep that is ready to run: what to try on which bars."""
+
+    loaded: LoadedSweep
+    block: BarBlock
+    windows: Windows
+    expansion: Expansion
+
+    @property
+    def window(self) -> Window:
+        """The bars that the search trades; none later is seen."""
+        return Window(self.windows.search_start_ms, self.windows.search_end_ms)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Figures of the rows in order; `done` is False for rows that a stop left out."""
+
+    stats: Records
+    done: npt.NDArray[np.bool_]
+
+    @property
+    def interrupted(self) -> bool:
+        """True if rows were left out."""
+        return not bool(self.done.all())
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a sweep took; not part of the report, whose hash must not depend on it."""
+
+    wall_s: float
+    cpu_s: float
+    symbol_bars: int
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """Report file and body, the configs written, and the time taken (None when found there)."""
+
+    path: Path
+    report: SweepReport
+    configs: list[Path]
+    speed: Speed | None
+
+
+def run(request: SweepRequest, clock: Clock, note: Note, progress: Progress) -> SweepResult:
+    """The sweep's report, written into its run with results and the best strategies.
+
+    Raises InputError for a spec, base or store that cannot be swept.  After Ctrl-C the rows done
+    so far are kept and the report says `interrupted`; the caller decides the exit code.
+    """
+    loaded = load_sweep(request.spec)
+    grid = resolve_axes(loaded.spec, loaded.base.strategy, loaded.place)
+    expansion = expand(grid, loaded.base.strategy, loaded.place)
+    block = load(request.store, loaded.base.strategy.engine.interval)
+    search = Search(loaded, block, windows_of(loaded, expansion, block), expansion)
+    for line in grid.notes:
+        note(line)
+    with running_command(
+        request.root, clock, request.run_id, command="sweep", argv=sys.argv[1:]
+    ) as running:
+        return _sweep(request, search, running, clock, note, progress)
+
+
+def windows_of(loaded: LoadedSweep, expansion: Expansion, block: BarBlock) -> Windows:
+    """Search, purge and holdout of a spec over a block."""
+    asked = loaded.spec.window
+    axes = [(axis.path, axis.all_levels) for axis in expansion.grid.axes]
+    return cut_windows(
+        block.ts_open_ms,
+        block.interval_ms,
+        start_ms=None if asked.start is None else parse_utc_ms(str(asked.start)),
+        end_ms=None if asked.end is None else parse_utc_ms(str(asked.end)),
+        holdout_frac=asked.holdout_frac,
+        purge_bars=longest_window_bars(expansion.base, axes),
+    )
+
+
+def _sweep(  # noqa: PLR0913
+    request: SweepRequest,
+    search: Search,
+    running: RunningCommand,
+    clock: Clock,
+    note: Note,
+    progress: Progress,
+) -> SweepResult:
+    sources = [
+        Source(path=str(request.spec), sha256=search.loaded.file.sha256),
+        Source(path=search.loaded.base.path, sha256=search.loaded.base.source_sha256),
+        Source(path=search.block.path, sha256=search.block.sha256),
+    ]
+    name = sweep_name(search, request.initial_equity_usd)
+    path = running.run.path(SweepReport.folder, f"{name}.json")
+    if path.exists() and not request.force:
+        report = read_artifact(path, SweepReport)[1]
+        if not report.interrupted:
+            configs = [running.run.dir / each.config_path for each in report.top]
+            running.outputs.append(path)
+            return SweepResult(path, report, configs, None)
+    if not is_compiled():
+        note("compiling the decision kernel, once per version: about 15 s")
+    started_s, started_cpu_s = monotonic_s(), cpu_s()
+    found = evaluate(search, request, progress)
+    bars = symbol_bars(search) * int(found.done.sum())
+    speed = Speed(monotonic_s() - started_s, cpu_s() - started_cpu_s, bars)
+    count_trials(request.root, running, search, found, clock)
+    results = running.run.path(SweepReport.folder, f"{name}.parquet")
+    write_parquet_atomic(results, results_frame(search, found))
+    running.outputs.append(results)
+    top = write_top(search, found, request, running)
+    report = report_of(request, search, found, top, results)
+    path = write_artifact(
+        running.run, report, name=name, sources=sources, synthetic=search.block.synthetic,
+        clock=clock, force=True,
+    )
+    running.outputs.append(path)
+    return SweepResult(path, report, [running.run.dir / one.config_path for one in top], speed)
+
+
+def sweep_name(search: Search, initial_equity_usd: float) -> str:
+    """File name that differs when anything differs that the report depends on."""
+    inputs = {
+        "kernel": kernel_id(),
+        "data": search.block.sha256,
+        "equity": initial_equity_usd,
+        "windows": search.windows.model_dump(),
+    }
+    return f"{search.loaded.sha256[:12]}-{sha256_hex(canonical_json(inputs))[:8]}"
+
+
+def symbol_bars(search: Search) -> int:
+    """Bars of all symbols that one row decides."""
+    opens = search.block.ts_open_ms
+    last_ms = search.windows.search_end_ms
+    inside = (opens >= search.windows.search_start_ms) & (opens < last_ms)
+    return int(search.block.present[inside].sum())
+
+
+def evaluate(search: Search, request: SweepRequest, progress: Progress) -> Found:
+    """Figures of every row; Ctrl-C leaves the rest out."""
+    total = search.expansion.row_count
+    found = Found(np.zeros(total, STATS), np.zeros(total, np.bool_))
+    per_row = symbol_bars(search)
+    began_s = monotonic_s()
+    for start in range(0, total, ROWS_PER_PASS):
+        stop = min(start + ROWS_PER_PASS, total)
+
+        def tell(done: int, _: int, start: int = start) -> None:
+            rate = (start + done) * per_row / max(monotonic_s() - began_s, 1e-9) / 1e6
+            progress(start + done, total, f"{rate:,.1f} M symbol-bars/s")
+
+        part = run_grid(
+            search.block,
+            search.expansion.records(start, stop),
+            window=search.window,
+            initial_equity_usd=request.initial_equity_usd,
+            threads=request.threads,
+            progress=tell,
+        )
+        found.stats[start:stop] = part.stats
+        found.done[start:stop] = part.done
+        if part.interrupted:
+            break
+    return found
+
+
+def count_trials(
+    root: Path, running: RunningCommand, search: Search, found: Found, clock: Clock
+) -> None:
+    """Add this search to the trial ledger: what was tried counts, stopped or not."""
+    sharpes = found.stats["sharpe_daily"][found.done]
+    if len(sharpes) == 0:
+        return
+    line = TrialLine(
+        run_id=running.run.run_id,
+        made_at=utc_iso(clock.now_ms()),
+        purpose="search",
+        venue=venue_of(synthetic=search.block.synthetic),
+        interval=search.block.interval,
+        symbols=search.block.symbols,
+        start_ms=search.windows.search_start_ms,
+        end_ms=search.windows.search_end_ms,
+        spec_sha256=search.loaded.sha256,
+        row_count=len(sharpes),
+        sharpe_mean=float(sharpes.mean()),
+        sharpe_variance=float(sharpes.var()),
+    )
+    with TrialLedger.open(root) as ledger:
+        ledger.append(line)
+
+
+def results_frame(search: Search, found: Found):  # type: ignore[no-untyped-def]
+    """One row per evaluated combination: its axis values, its figures, its ratios (null: none)."""
+    import polars as pl
+
+    rows = np.flatnonzero(found.done)
+    columns: dict[str, pl.Series] = {"row": pl.Series("row", rows)}
+    for index, axis in enumerate(search.expansion.grid.axes):
+        levels = search.expansion.levels[rows, index]
+        values = pl.Series(axis.path, list(axis.all_levels))
+        columns[axis.path] = values.gather(levels)
+    stats = found.stats[rows]
+    for name in STATS.names or ():
+        columns[name] = pl.Series(name, np.ascontiguousarray(stats[name]))
+    for name, column in ratio_columns(stats).items():
+        columns[name] = pl.Series(name, column).fill_nan(None)
+    return pl.DataFrame(columns)
+
+
+def ranked_rows(search: Search, found: Found) -> npt.NDArray[np.int64]:
+    """Rows that may be ranked, best first; of rows with equal figures only the first.
+
+    Two rows whose figures agree to the last bit made the same trades: a parameter that differs
+    between them did nothing, and judging both would count one candidate twice.
+    """
+    spec = search.loaded.spec
+    column = OBJECTIVES[spec.objective]
+    value = ratio_columns(found.stats).get(column)
+    if value is None:
+        value = found.stats[column]
+    rankable = found.done & np.isfinite(value)
+    rankable &= found.stats["position_count"] >= spec.min_positions
+    rows = np.flatnonzero(rankable)
+    order = rows[np.argsort(-value[rows], kind="stable")]
+    seen: set[bytes] = set()
+    kept: list[int] = []
+    for row in order:
+        figures = found.stats[row].tobytes()
+        if figures not in seen:
+            seen.add(figures)
+            kept.append(int(row))
+        if len(kept) == spec.top:
+            break
+    return np.array(kept, np.int64)
+
+
+def write_top(
+    search: Search, found: Found, request: SweepRequest, running: RunningCommand
+) -> tuple[SweepCandidate, ...]:
+    """The best rows as complete strategies, each replayed in full and compared."""
+    top = []
+    for rank, row in enumerate(ranked_rows(search, found), start=1):
+        strategy = search.expansion.strategy_of(int(row))
+        values = search.expansion.values_of(int(row))
+        stats = simulate(
+            search.block,
+            strategy,
+            window=search.window,
+            initial_equity_usd=request.initial_equity_usd,
+            record_trades=False,
+        ).stats
+        if stats.tobytes() != found.stats[row].tobytes():
+            raise PerpkitError(
+                "a full replay of a swept row gave other figures than the sweep",
+                at=f"row {row} of {request.spec}",
+                hint="this is a bug in perpkit; please report it with the spec",
+            )
+        identity = config_id(strategy)
+        path = running.run.path("configs", f"{identity}.yaml")
+        comment = f"Rank {rank} of {request.spec.name} by {search.loaded.spec.objective}."
+        write_text_atomic(path, strategy_yaml(strategy, comment=comment))
+        running.outputs.append(path)
+        top.append(candidate_of(rank, int(row), identity, path, values, found.stats[row]))
+    return tuple(top)
+
+
+def candidate_of(  # noqa: PLR0913
+    rank: int,
+    row: int,
+    identity: str,
+    path: Path,
+    values: dict[str, Value],
+    stats: np.record,
+) -> SweepCandidate:
+    """One entry of the report's top; the caller has compared it with a full replay."""
+    figures: dict[str, float | int | None] = {
+        name: stats[name].item() for name in STATS.names or ()
+    }
+    for name, column in ratio_columns(figures).items():
+        figures[name] = float(column) if np.isfinite(column) else None
+    return SweepCandidate(
+        rank=rank,
+        row=row,
+        config_id=identity,
+        config_path=f"configs/{path.name}",
+        config_sha256=sha256_file(path),
+        values=values,
+        metrics=figures,
+        verified=True,
+    )
+
+
+def report_of(
+    request: SweepRequest,
+    search: Search,
+    found: Found,
+    top: tuple[SweepCandidate, ...],
+    results: Path,
+) -> SweepReport:
+    """The report's body."""
+    evaluated = int(found.done.sum())
+    short = found.stats["position_count"][found.done] < search.loaded.spec.min_positions
+    return SweepReport(
+        spec=search.loaded.spec,
+        spec_sha256=search.loaded.sha256,
+        base_config_id=search.loaded.base.config_id,
+        interval=search.block.interval,
+        symbols=search.block.symbols,
+        initial_equity_usd=request.initial_equity_usd,
+        data_sha256=search.block.cut(search.windows.data_end_ms).sha256,
+        windows=search.windows,
+        axes=search.expansion.paths,
+        combinations=Combinations(
+            listed_count=search.expansion.grid.listed_count,
+            duplicate_count=search.expansion.duplicate_count,
+            excluded_count=search.expansion.excluded_count,
+            evaluated_count=evaluated,
+            unreached_count=search.expansion.row_count - evaluated,
+            short_count=int(short.sum()),
+        ),
+        notes=search.expansion.grid.notes,
+        results_path=f"{SweepReport.folder}/{results.name}",
+        results_sha256=sha256_file(results),
+        interrupted=found.interrupted,
+        top=top,
+    )
