@@ -68,8 +68,8 @@ parity: $(STAMP) ## Plain Python equals compiled; replays equal their snapshots
 	@$(BIN)/python -m pytest -q tests/parity tests/snapshot
 
 .PHONY: bench
-bench: $(STAMP) ## Measure speed and memory, print a table, write bench.json
-	@$(BIN)/python -m pipelines.bench
+bench: $(STAMP) ## Measure speed and memory (DATA=candles.parquet), write bench.json
+	@$(BIN)/python -m pipelines.bench $(if $(DATA),--data "$(DATA)")
 
 .PHONY: proof
 proof: $(STAMP) ## Run the long proofs: kills, long random runs

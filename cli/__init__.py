@@ -3,6 +3,15 @@
 main      registration of the commands; errors and signals become text and exit codes
 options   options that several commands share
 output    results on stdout, progress and warnings on stderr
-config    `perpkit config`: strategy files
+fetch     `perpkit fetch`: bars and funding rates into a store
+replay    `perpkit replay`: one strategy over stored bars
+sweep     `perpkit sweep`: a grid of strategies over the search window
+validate  `perpkit validate`: candidates against the gates, on the holdout
+deploy    `perpkit deploy`: a judged strategy into a lane, or the one before back
 show      `perpkit show`: runs and artifacts
+config    `perpkit config`: strategy files and other settings
+
+A command's function is its interface: options are declared as Annotated types, the docstring is the
+help, and the body imports its pipeline inside, since numba and polars take longer to import than
+most commands take to run.
 """

@@ -9,54 +9,62 @@ import typer
 
 from cli.options import Force, Interval, Json, Root, RunId, Store
 
+FromFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--from-file",
+        metavar="PATH",
+        help="Parquet or CSV: symbol,t,o,h,l,c,v or time,symbol,rate[,premium]; times in ms.",
+    ),
+]
+Kind = Annotated[str, typer.Option("--kind", metavar="candles|funding", help="What the rows are.")]
+SourceName = Annotated[
+    str, typer.Option("--source", metavar="NAME", help="Name of the source in the report.")
+]
+Revise = Annotated[
+    str,
+    typer.Option(
+        "--revise", metavar="REASON", help="Change stored bars; old values stay on record."
+    ),
+]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Store the good rows of a file that has bad ones.")
+]
+Require = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--require",
+        metavar="NAME=N",
+        help="Exit 1 beyond a limit: gaps=0, missing_bars=5, outliers=10, bars=1000 (least).",
+    ),
+]
+Synthetic = Annotated[
+    bool, typer.Option("--synthetic", help="Make up a market with a planted trend instead.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Synthetic: seed of its chance.")]
+SymbolCount = Annotated[
+    int, typer.Option("--symbols-count", metavar="N", help="Synthetic: symbols.")
+]
+BarCount = Annotated[int, typer.Option("--bars", metavar="N", help="Synthetic: bars per symbol.")]
+Edge = Annotated[
+    float, typer.Option("--edge", help="Synthetic: strength of the trend; 0 is a random walk.")
+]
+
 
 def fetch(  # noqa: PLR0913
-    from_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--from-file",
-            metavar="PATH",
-            help="Parquet or CSV: symbol,t,o,h,l,c,v or time,symbol,rate[,premium]; times in ms.",
-        ),
-    ] = None,
-    kind: Annotated[
-        str, typer.Option("--kind", metavar="candles|funding", help="What the rows are.")
-    ] = "candles",
+    from_file: FromFile = None,
+    kind: Kind = "candles",
     interval: Interval = "1h",
     store: Store = Path("stores"),
-    source: Annotated[
-        str, typer.Option("--source", metavar="NAME", help="Name of the source in the report.")
-    ] = "",
-    revise: Annotated[
-        str,
-        typer.Option(
-            "--revise", metavar="REASON", help="Change stored bars; old values stay on record."
-        ),
-    ] = "",
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Store the good rows of a file that has bad ones.")
-    ] = False,
-    require: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--require",
-            metavar="NAME=N",
-            help="Exit 1 beyond a limit: gaps=0, missing_bars=5, outliers=10, bars=1000 (least).",
-        ),
-    ] = None,
-    synthetic: Annotated[
-        bool, typer.Option("--synthetic", help="Make up a market with a planted trend instead.")
-    ] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Synthetic: seed of its chance.")] = 1,
-    symbol_count: Annotated[
-        int, typer.Option("--symbols-count", metavar="N", help="Synthetic: symbols.")
-    ] = 12,
-    bar_count: Annotated[
-        int, typer.Option("--bars", metavar="N", help="Synthetic: bars per symbol.")
-    ] = 4_000,
-    edge: Annotated[
-        float, typer.Option("--edge", help="Synthetic: strength of the trend; 0 is a random walk.")
-    ] = 1.0,
+    source: SourceName = "",
+    revise: Revise = "",
+    skip_bad: SkipBad = False,
+    require: Require = None,
+    synthetic: Synthetic = False,
+    seed: Seed = 1,
+    symbol_count: SymbolCount = 12,
+    bar_count: BarCount = 4_000,
+    edge: Edge = 1.0,
     root: Root = Path(),
     run_id: RunId = None,
     force: Force = False,
@@ -71,26 +79,12 @@ def fetch(  # noqa: PLR0913
     """
     from cli.output import echo_note, echo_result
     from core.clock import SystemClock
-    from core.errors import UsageError
     from core.market.synthetic import MarketSpec
     from pipelines.data_report import fetch_line
     from pipelines.fetch import FetchRequest, run
 
-    if synthetic and (from_file is not None or kind != "candles"):
-        raise UsageError(
-            "--synthetic makes candles of its own",
-            hint="leave out --from-file and --kind, or leave out --synthetic",
-        )
-    market = (
-        MarketSpec(
-            seed=seed,
-            symbol_count=symbol_count,
-            bar_count=bar_count,
-            interval=interval,
-            edge=edge,
-        )
-        if synthetic
-        else None
+    market = MarketSpec(
+        seed=seed, symbol_count=symbol_count, bar_count=bar_count, interval=interval, edge=edge
     )
     request = FetchRequest(
         store=store,
@@ -98,7 +92,7 @@ def fetch(  # noqa: PLR0913
         interval=interval,
         holds=kind,
         from_file=from_file,
-        synthetic=market,
+        synthetic=market if synthetic else None,
         source=source,
         revise_reason=revise,
         skip_bad=skip_bad,
@@ -108,17 +102,5 @@ def fetch(  # noqa: PLR0913
     )
     result = run(request, SystemClock(), echo_note)
     echo_note(fetch_line(result.report, result.counts))
-    data = {
-        "store": str(store),
-        "store_sha256": result.report.store_sha256,
-        "ingest": {
-            "inserted": result.counts.inserted,
-            "unchanged": result.counts.unchanged,
-            "revised": result.counts.revised,
-        },
-        **{
-            name: getattr(result.report, name)
-            for name in ("symbol_count", "bars", "gaps", "missing_bars", "outliers", "bad_rows")
-        },
-    }
+    data = {"store": str(store), **result.summary()}
     echo_result([result.path], data, result.warnings, as_json=as_json, refusal=result.refusal)

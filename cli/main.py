@@ -18,6 +18,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from cli.config import config
+from cli.fetch import fetch
 from cli.output import COMMAND, echo_error
 from cli.replay import replay
 from cli.show import show
@@ -38,6 +39,7 @@ TERMINATIONS: list[int] = []
 
 # In the order of the main job; help lists them so.
 COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("fetch", fetch),
     ("replay", replay),
     ("sweep", sweep),
     ("show", show),

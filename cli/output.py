@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ ENVELOPE_VERSION = 1
 REDRAW_S = 0.1
 LINE_EVERY_S = 5.0
 BAR_WIDTH = 24
+NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?( %)?")
 
 # Name of the command at work, set by the root callback; part of the JSON object's schema name.
 COMMAND: ContextVar[str] = ContextVar("command", default="")
@@ -190,4 +192,4 @@ def _minutes(duration_s: float) -> str:
 
 
 def _is_number(text: str) -> bool:
-    return text in ("-", "") or text.removesuffix(" %").lstrip("-+").replace(",", "")[:1].isdigit()
+    return text in ("-", "") or NUMBER.fullmatch(text) is not None

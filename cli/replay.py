@@ -10,41 +10,50 @@ import typer
 from cli.options import Force, Json, Root, RunId, Sets, Store
 
 
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="Strategy YAML.")]
+OwnInterval = Annotated[
+    str | None,
+    typer.Option("--interval", help="Bars to decide on; the same as --set engine.interval=."),
+]
+Symbols = Annotated[
+    str, typer.Option("--symbols", metavar="A,B", help="Trade these only; all give context.")
+]
+Start = Annotated[
+    str | None, typer.Option("--start", help="Open time of the first traded bar, UTC or ms.")
+]
+End = Annotated[
+    str | None, typer.Option("--end", help="Close time of the last bar seen, UTC or ms.")
+]
+InitialEquity = Annotated[
+    float, typer.Option("--initial-equity-usd", min=0.0, help="Equity to begin with.")
+]
+InitState = Annotated[Path | None, typer.Option("--init-state", help="Go on from this state file.")]
+Mode = Annotated[str | None, typer.Option("--mode", help="Apply this mode of the strategy file.")]
+TradesOut = Annotated[
+    Path | None, typer.Option("--trades-out", help="Write the trades to this parquet file.")
+]
+IndicatorsOut = Annotated[
+    Path | None, typer.Option("--indicators-out", help="Write indicators per bar, parquet.")
+]
+StateOut = Annotated[
+    Path | None, typer.Option("--state-out", help="Write the state after the last bar.")
+]
+
+
 def replay(  # noqa: PLR0913
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Strategy YAML.")],
+    config: Config,
     store: Store = Path("stores"),
-    interval: Annotated[
-        str | None,
-        typer.Option("--interval", help="Bars to decide on; the same as --set engine.interval=."),
-    ] = None,
-    symbols: Annotated[
-        str, typer.Option("--symbols", metavar="A,B", help="Trade these only; all give context.")
-    ] = "",
-    start: Annotated[
-        str | None, typer.Option("--start", help="Open time of the first traded bar, UTC or ms.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--end", help="Close time of the last bar seen, UTC or ms.")
-    ] = None,
-    initial_equity_usd: Annotated[
-        float, typer.Option("--initial-equity-usd", min=0.0, help="Equity to begin with.")
-    ] = 10_000.0,
-    init_state: Annotated[
-        Path | None, typer.Option("--init-state", help="Go on from this state file.")
-    ] = None,
-    mode: Annotated[
-        str | None, typer.Option("--mode", help="Apply this mode of the strategy file.")
-    ] = None,
+    interval: OwnInterval = None,
+    symbols: Symbols = "",
+    start: Start = None,
+    end: End = None,
+    initial_equity_usd: InitialEquity = 10_000.0,
+    init_state: InitState = None,
+    mode: Mode = None,
     sets: Sets = None,
-    trades_out: Annotated[
-        Path | None, typer.Option("--trades-out", help="Write the trades to this parquet file.")
-    ] = None,
-    indicators_out: Annotated[
-        Path | None, typer.Option("--indicators-out", help="Write indicators per bar, parquet.")
-    ] = None,
-    state_out: Annotated[
-        Path | None, typer.Option("--state-out", help="Write the state after the last bar.")
-    ] = None,
+    trades_out: TradesOut = None,
+    indicators_out: IndicatorsOut = None,
+    state_out: StateOut = None,
     root: Root = Path(),
     run_id: RunId = None,
     force: Force = False,

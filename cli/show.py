@@ -30,5 +30,5 @@ def show(
     if as_json:
         echo_result([page.path], page.data, as_json=True)
         return
-    for section in page.sections:
-        echo_text(f"{section.title}\n{table_text(section.header, section.rows)}\n")
+    shown = [f"{each.title}\n{table_text(each.header, each.rows)}\n" for each in page.sections]
+    echo_text("\n".join(shown))

@@ -1,19 +1,42 @@
-"""State machines, the artifact tree, stores: what the commands are made of.
+"""What the commands are made of: configurations, simulations, the artifact tree, stores.
 
-    errors      the error tree, its three lines and exit codes
-    clock       the Clock port; nothing else asks for the time or for chance
-    lock        one writer at a time on a file
-    settings    paths from the environment, read here only
-    yaml_file   YAML that a person writes, every problem with its line and column
-    config      a strategy as it takes effect, and where each value came from
-    bank        each distinct indicator series once
-    simulate    one strategy over one block of bars
-    trades      the rows of a trades file
-    report      figures of a replay's report
-    state_file  exported state, read and written
-    artifacts/  runs, artifacts and their hashes on disk
-    market/     bars in memory and what is odd about them
-    store/      candles and funding on disk
+Ground:
+
+    errors           the error tree, its three lines and exit codes
+    clock            the Clock port; nothing else asks for the time or for chance
+    lock             one writer at a time on a file
+    login            who runs this process
+    settings         paths from the environment, read here only
+    tables           parquet files, whole or not at all
+    artifacts/       runs, artifacts and their hashes on disk
+
+Strategies and data:
+
+    yaml_file        YAML that a person writes, every problem with its line and column
+    config           a strategy as it takes effect, and where each value came from
+    market/          bars in memory and what is odd about them
+    store/           candles, funding and the trial ledger on disk
+
+One run:
+
+    bank             each distinct indicator series once
+    simulate         one strategy over one block of bars
+    ratios           Sharpe and the others, for one run or a whole sweep
+    report           figures of a replay's report
+    trades           the rows of a trades file
+    indicator_table  the columns of an indicators file
+    state_file       exported state, read and written
+
+Many runs and what holds of them:
+
+    sweep_spec       a sweep spec with its base strategy
+    axes             which values the axes take, counted before any point is made
+    expansion        the distinct points of a grid
+    grid             all points over one block, in threads
+    windows          search, purge and holdout
+    statistics       the best that chance alone would give
+    gates            figures of the holdout in, verdict out
+    lanes            which strategy is deployed where, whole at every instant
 
 The pure part (errors, clock, market) never imports the outer part (store).
 """

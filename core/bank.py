@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from core.market.bars import BarBlock
 from kernel.features import NO_SERIES, Series, fill_series, memory_length, series_of
-from kernel.records import Floats, Ints
+from kernel.records import Columns, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ class Bank:
         index = {series: k for k, series in enumerate(self.series)}
         index[NO_SERIES] = 0
         return np.array([index[series] for series in wanted], np.int64)
+
+    def columns_of(self, wanted: Sequence[Series]) -> Columns:
+        """The wanted series, one per slot, as the kernel reads them for one strategy."""
+        return Columns(*(self.values[slot] for slot in self.slots_of(wanted)))
 
 
 def series_bytes(block: BarBlock) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,8 +13,21 @@ import numpy.typing as npt
 from core.axes import Grid, Place, ResolvedAxis, dotted
 from core.errors import InputError
 from schemas.base import Value
+from schemas.parameters import parameters
 from schemas.records import to_records
-from schemas.strategy import ORDERED_PAIRS, Strategy, value_at
+from schemas.strategy import (
+    ORDERED_OR_EQUAL_PAIRS,
+    ORDERED_PAIRS,
+    Strategy,
+    strategy_from,
+    value_at,
+)
+
+ORDERS = (
+    *((low, high, "<", operator.lt) for low, high in ORDERED_PAIRS),
+    *((low, high, "<=", operator.le) for low, high in ORDERED_OR_EQUAL_PAIRS),
+)
+"""(lower path, upper path, sign, comparison) of each pair of values that must be in order."""
 
 Levels = npt.NDArray[np.uint16]
 
@@ -91,7 +106,10 @@ def expand(grid: Grid, base: Strategy, place: Place = dotted) -> Expansion:
     assert len(levels) == grid.distinct_count, (len(levels), grid.distinct_count)
     broken = _breaks_order(levels, grid, base)
     if broken.all():
-        pairs = "; ".join(f"{low} < {high}" for low, high in ORDERED_PAIRS)
+        varied = {axis.path for axis in grid.axes}
+        pairs = "; ".join(
+            f"{low} {sign} {high}" for low, high, sign, _ in ORDERS if varied & {low, high}
+        )
         raise InputError(
             f"none of the {len(levels):,} points is a valid strategy: each breaks an ordered pair",
             at=place("axes"),
@@ -101,16 +119,10 @@ def expand(grid: Grid, base: Strategy, place: Place = dotted) -> Expansion:
     return Expansion(base, grid, kept, int(broken.sum()))
 
 
-def with_values(base: Strategy, values: dict[str, Value]) -> Strategy:
+def with_values(base: Strategy, values: Mapping[str, Value]) -> Strategy:
     """`base` with the parameters at these dotted paths changed, checked as a whole."""
-    plain = base.model_dump()
-    for path, value in values.items():
-        *groups, leaf = path.split(".")
-        inner = plain
-        for group in groups:
-            inner = inner[group]
-        inner[leaf] = value
-    return Strategy.model_validate(plain)
+    own = {parameter.path: value_at(base, parameter.path) for parameter in parameters()}
+    return strategy_from({**own, **values})
 
 
 def _expand_axis(levels: Levels, index: int, axis: ResolvedAxis, grid: Grid) -> Levels:
@@ -136,7 +148,7 @@ def _is_open(levels: Levels, axis: ResolvedAxis, grid: Grid) -> npt.NDArray[np.b
 def _breaks_order(levels: Levels, grid: Grid, base: Strategy) -> npt.NDArray[np.bool_]:
     index_of = {axis.path: index for index, axis in enumerate(grid.axes)}
     broken = np.zeros(len(levels), np.bool_)
-    for low, high in ORDERED_PAIRS:
+    for low, high, _, holds in ORDERS:
         if low in index_of or high in index_of:
             sides = [
                 _codes(grid.axes[index_of[path]])[levels[:, index_of[path]]]
@@ -144,7 +156,7 @@ def _breaks_order(levels: Levels, grid: Grid, base: Strategy) -> npt.NDArray[np.
                 else np.array([value_at(base, path)])
                 for path in (low, high)
             ]
-            broken |= ~(sides[0] < sides[1])
+            broken |= ~holds(*sides)
     return broken
 
 

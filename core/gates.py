@@ -70,7 +70,7 @@ def judge(
     return tuple(checks)
 
 
-def check(  # noqa: PLR0913
+def check(
     name: str,
     value: float | int | None,
     comparison: Comparison,
@@ -80,14 +80,14 @@ def check(  # noqa: PLR0913
     missing: str = "it has no value",
 ) -> Check:
     """One gate's verdict; `missing` says why there is no value."""
-    is_known = value is not None and math.isfinite(value)
+    assert math.isfinite(limit), name
+    if value is None or not math.isfinite(value):
+        return Check(
+            name=name, value=None, comparison=comparison, limit=limit, passed=False, note=missing
+        )
+    passed = bool(COMPARE[comparison](value, limit))
     return Check(
-        name=name,
-        value=value if is_known else None,
-        comparison=comparison,
-        limit=limit,
-        passed=is_known and math.isfinite(limit) and bool(COMPARE[comparison](value, limit)),
-        note=note if is_known else missing,
+        name=name, value=value, comparison=comparison, limit=limit, passed=passed, note=note
     )
 
 

@@ -12,7 +12,7 @@ from core.bank import Bank, SeriesMemory, distinct_series, fill_bank
 from core.errors import InputError
 from core.market.bars import BarBlock
 from kernel import codes
-from kernel.features import Series, series_of
+from kernel.features import KIND_CLOSE, NO_SERIES, Series, series_of
 from kernel.metrics import curve_stats, ledger_stats
 from kernel.records import (
     ACCOUNT,
@@ -105,6 +105,7 @@ def market_of(block: BarBlock, tradable: Collection[str] | None = None) -> Marke
         last_bar_index=block.last_bar_index,
         flags=symbol_flags(block.symbols),
         tradable=np.array(allowed, np.bool_),
+        btc_index=block.symbols.index("BTC") if "BTC" in block.symbols else -1,
     )
 
 
@@ -181,7 +182,7 @@ def _run(  # noqa: PLR0913
 ) -> Simulation:
     """Scan the rows, drain the trades, close what is open, and gather the figures."""
     rows = len(view.ts_open_ms)
-    slots = bank.slots_of(series_of(params[0]))
+    columns = bank.columns_of(series_of(params[0]))
     capacity = max(trade_rows, 4 * len(view.symbols)) if trade_rows else 0
     out = Output(
         equity_usd=np.zeros(rows),
@@ -192,7 +193,7 @@ def _run(  # noqa: PLR0913
     drained: list[Records] = []
     row = first
     while row < rows:
-        row = scan(market, bank.values, slots, params[0], book, out, (row, rows))
+        row = scan(market, columns, params[0], book, out, (row, rows))
         drained.append(drain(book, out))
     state = State(
         int(market.ts_close_ms[-1]),
@@ -203,7 +204,7 @@ def _run(  # noqa: PLR0913
         bank.memories,
     )
     now = (rows - 1, int(market.ts_close_ms[-1]))
-    close_all(book, out, bank.values[slots[0], -1], now, params[0])
+    close_all(book, out, columns.close_px[-1], now, params[0])
     drained.append(drain(book, out))
     stats = np.zeros(1, STATS)
     curve_stats(market.ts_close_ms[first:], out.equity_usd[first:], equity_start_usd, stats[0])
@@ -230,7 +231,7 @@ def drain(book: Book, out: Output) -> Records:
 
 def opening_equity_usd(book: Book, bank: Bank) -> float:
     """Cash plus the open profit of positions taken over, marked at their last known closes."""
-    close_px = bank.values[bank.series.index((1, 0, 0, 0)), 0]
+    close_px = bank.values[bank.series.index((KIND_CLOSE, 0, 0, 0)), 0]
     positions = book.positions
     open_usd = positions["side"] * (close_px - positions["avg_px"]) * positions["size"]
     return float(book.account["cash_usd"][0] + open_usd[positions["side"] != 0].sum())
@@ -274,7 +275,7 @@ def aligned_memories(
         memory[places] = before.memory[kept]
         last[places] = before.last[kept]
         out[series] = SeriesMemory(memory, last)
-    missing = set(wanted) - set(out)
+    missing = set(wanted) - set(out) - {NO_SERIES}
     if missing:
         raise InputError(
             "the state was made by a strategy with other indicator windows",

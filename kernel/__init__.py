@@ -15,4 +15,6 @@ portfolio   adds and entries in rank order under the caps
 scan        the loop over instants
 metrics     drawdown, daily returns, totals
 grid        many parameter rows at once
+
+Indicator series stand in a bank that `core.bank` fills once for all strategies that read them.
 """

@@ -68,14 +68,17 @@ def is_glitch(snap: Snapshot, params: Params) -> bool:
 
 
 @device
-def stop_px(position: Position, snap: Snapshot, params: Params) -> float:
-    """Price of the hard stop now; arms the breakeven stop, which then stays armed."""
+def stop_px(position: Position, snap: Snapshot, profit: float, params: Params) -> float:
+    """Price of the hard stop now; arms the breakeven stop, which then stays armed.
+
+    `profit` here and below is `profit_atr`, computed once a bar.
+    """
     side = position.side
     atr = entry_atr_px(position)
     mult = params.stop_loss_atr
     if snap.adx_slope < 0.0 and side * (snap.close_px - position.avg_px) < 0.0:
         mult *= UNDERWATER_STOP_MULT
-    if snap.adx > STRONG_ADX and profit_atr(position, snap) > STRONG_PROFIT_ATR:
+    if snap.adx > STRONG_ADX and profit > STRONG_PROFIT_ATR:
         mult *= STRONG_STOP_MULT
     if snap.adx > SATURATED_ADX:
         mult *= SATURATED_STOP_MULT
@@ -91,7 +94,9 @@ def stop_px(position: Position, snap: Snapshot, params: Params) -> float:
 
 
 @device
-def trail_distance_atr(position: Position, snap: Snapshot, params: Params) -> float:
+def trail_distance_atr(
+    position: Position, snap: Snapshot, profit: float, params: Params
+) -> float:
     """Distance of the trailing stop from the close, in entry ATRs."""
     declared = params.trailing_distance_atr
     low_conf = params.trailing_distance_low_conf_atr
@@ -100,7 +105,7 @@ def trail_distance_atr(position: Position, snap: Snapshot, params: Params) -> fl
     distance = declared
     if params.enable_vol_buffered_trailing and snap.bb_width_ratio > TRAIL_WIDE_BANDS_RATIO:
         distance = declared * TRAIL_WIDE_BANDS_MULT
-    if profit_atr(position, snap) > TRAIL_TIGHTEN_PROFIT_ATR:
+    if profit > TRAIL_TIGHTEN_PROFIT_ATR:
         distance = declared * TRAIL_TIGHT_MULT
         if snap.atr_slope > 0.0:
             distance = declared * TRAIL_ATR_RISING_MULT
@@ -125,14 +130,16 @@ def tighten(position: Position, level: float) -> None:
 
 
 @device
-def trailing_stop_hit(position: Position, snap: Snapshot, params: Params) -> bool:
+def trailing_stop_hit(
+    position: Position, snap: Snapshot, profit: float, params: Params
+) -> bool:
     """Advance the trailing stop, then tell whether the close lies at or beyond it."""
     start = params.trailing_start_atr
     low_conf = params.trailing_start_low_conf_atr
     if position.confidence == codes.CONFIDENCE_LOW and low_conf > 0.0:
         start = low_conf
-    if profit_atr(position, snap) >= start:
-        distance = trail_distance_atr(position, snap, params)
+    if profit >= start:
+        distance = trail_distance_atr(position, snap, profit, params)
         tighten(position, snap.close_px - position.side * entry_atr_px(position) * distance)
     if position.trail_px == 0.0:
         return False
@@ -203,12 +210,14 @@ def exhaustion_adx(position: Position, params: Params) -> float:
 
 
 @device
-def rsi_overextended(position: Position, snap: Snapshot, params: Params) -> bool:
+def rsi_overextended(
+    position: Position, snap: Snapshot, profit: float, params: Params
+) -> bool:
     """True if RSI is at an extreme in the position's favour; limits tighten with profit."""
     if not params.enable_rsi_overextension_exit:
         return False
     low_conf = position.confidence == codes.CONFIDENCE_LOW
-    small = profit_atr(position, snap) < params.rsi_exit_switch_atr
+    small = profit < params.rsi_exit_switch_atr
     if position.side == codes.LONG:
         limit = params.rsi_exit_long_above if small else params.rsi_exit_long_profit_above
         own = params.rsi_exit_long_profit_low_conf_above
@@ -227,7 +236,7 @@ def rsi_overextended(position: Position, snap: Snapshot, params: Params) -> bool
 
 
 @device
-def smart_exit(position: Position, snap: Snapshot, params: Params) -> int:
+def smart_exit(position: Position, snap: Snapshot, profit: float, params: Params) -> int:
     """Reason of the first smart exit that fires, or REASON_NONE."""
     side = position.side
     if trend_broke(position, snap):
@@ -241,7 +250,6 @@ def smart_exit(position: Position, snap: Snapshot, params: Params) -> int:
     calm = snap.atr < STAGNATION_ATR_RATIO * entry_atr_px(position)
     if calm and underwater and not snap.flags & codes.SYMBOL_IS_PAXG:
         return codes.REASON_STAGNATION
-    profit = profit_atr(position, snap)
     if snap.adx > TSME_ADX and profit >= params.tsme_min_profit_atr:
         fading = snap.adx_slope < 0.0 or not params.tsme_require_adx_falling
         if fading and side * snap.macd_run <= -TSME_RUN_BARS:
@@ -249,7 +257,7 @@ def smart_exit(position: Position, snap: Snapshot, params: Params) -> int:
     if profit > MMDE_PROFIT_ATR and snap.adx > MMDE_ADX:
         if side * snap.macd_run <= -MMDE_RUN_BARS:
             return codes.REASON_MMDE
-    if rsi_overextended(position, snap, params):
+    if rsi_overextended(position, snap, profit, params):
         return codes.REASON_RSI_OVEREXTENSION
     return codes.REASON_NONE
 
@@ -265,13 +273,14 @@ def exit_decision(
     """
     if is_glitch(snap, params):
         return codes.REASON_NONE, 0.0
-    if position.side * (snap.close_px - stop_px(position, snap, params)) <= 0.0:
+    profit = profit_atr(position, snap)
+    if position.side * (snap.close_px - stop_px(position, snap, profit, params)) <= 0.0:
         return codes.REASON_STOP_LOSS, 1.0
     if cooling:
         return codes.REASON_NONE, 0.0
-    if trailing_stop_hit(position, snap, params):
+    if trailing_stop_hit(position, snap, profit, params):
         return codes.REASON_TRAILING_STOP, 1.0
     target = take_profit_exit(position, snap, params)
     if target[0] != codes.REASON_NONE:
         return target
-    return smart_exit(position, snap, params), 1.0
+    return smart_exit(position, snap, profit, params), 1.0

@@ -13,7 +13,7 @@ from typing import Final
 from kernel import indicators as ind
 from kernel.jit import device, loop
 from kernel.params import Params
-from kernel.records import Bools, Floats
+from kernel.records import Bools, Columns, Floats, Ints
 
 KIND_NONE: Final = 0
 KIND_CLOSE: Final = 1
@@ -33,22 +33,8 @@ KIND_MINUS_DI: Final = 14
 KIND_BAND_MEAN: Final = 15
 KIND_BAND_HALF: Final = 16
 
-SLOT_CLOSE: Final = 0
-SLOT_EMA_FAST: Final = 1
-SLOT_EMA_SLOW: Final = 2
-SLOT_EMA_MACRO: Final = 3
-SLOT_MACD_HIST: Final = 4
-SLOT_MACD_RUN: Final = 5
-SLOT_ATR: Final = 6
-SLOT_ATR_AVG: Final = 7
-SLOT_ADX: Final = 8
-SLOT_RSI: Final = 9
-SLOT_STOCH_K: Final = 10
-SLOT_BAND_RATIO: Final = 11
-SLOT_VOLUME_MEAN: Final = 12
-SLOT_VOLUME_SHORT: Final = 13
-SLOT_SLOW_SLOPE: Final = 14
-SLOT_COUNT: Final = 15
+SLOT_COUNT: Final = len(Columns._fields)
+"""A slot is the place of a series in `Columns`."""
 
 Series = tuple[int, int, int, int]
 NO_SERIES: Final[Series] = (KIND_NONE, 0, 0, 0)
@@ -207,3 +193,25 @@ def fill_series(
                 column[t + 1, s] = series_next(kind, windows, memory[s], bar)
             else:
                 column[t + 1, s] = column[t, s]
+
+
+@device
+def columns_of(bank: Floats, slots: Ints) -> Columns:
+    """Views of the bank's series that `slots` point at, one per field of `Columns`."""
+    return Columns(
+        bank[slots[0]],
+        bank[slots[1]],
+        bank[slots[2]],
+        bank[slots[3]],
+        bank[slots[4]],
+        bank[slots[5]],
+        bank[slots[6]],
+        bank[slots[7]],
+        bank[slots[8]],
+        bank[slots[9]],
+        bank[slots[10]],
+        bank[slots[11]],
+        bank[slots[12]],
+        bank[slots[13]],
+        bank[slots[14]],
+    )

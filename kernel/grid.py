@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernel.features import SLOT_CLOSE
+from kernel.features import columns_of
 from kernel.jit import device, loop
 from kernel.metrics import curve_stats, ledger_stats
 from kernel.records import Book, Floats, Ints, Market, Output, Records
@@ -39,8 +39,8 @@ def run_rows(
     start_usd = blank.account[0].cash_usd
     for i in range(params.shape[0]):
         reset_book(book, blank)
-        scan(market, bank, slots[i], params[i], book, out, span)
-        close_px = bank[slots[i, SLOT_CLOSE], end]
-        close_all(book, out, close_px, (end - 1, market.ts_close_ms[end - 1]), params[i])
+        columns = columns_of(bank, slots[i])
+        scan(market, columns, params[i], book, out, span)
+        close_all(book, out, columns.close_px[end], (end - 1, market.ts_close_ms[end - 1]), params[i])
         curve_stats(market.ts_close_ms[first:end], out.equity_usd[first:end], start_usd, stats[i])
         ledger_stats(book.account[0], stats[i])

@@ -47,12 +47,15 @@ def is_compiled() -> bool:
 def _jit_options() -> dict[str, Any]:
     """Compile flags: strict float64 without contraction, errors as numpy has them, no GIL.
 
+    Without the reference counter (`_nrt`) a kernel that allocates does not compile, which is the
+    rule, and reading an array out of a tuple costs nothing: sweeps took twice as long with it.
     A cache folder that cannot be written costs a compilation in each process, so it is a warning.
     """
     options: dict[str, Any] = {
         "error_model": "numpy",
         "fastmath": False,
         "nogil": True,
+        "_nrt": False,
     }
     folder = cache_folder()
     try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from kernel import account as ledger
-from kernel import codes, features
+from kernel import codes
 from kernel.jit import device
 from kernel.params import Params
-from kernel.records import Book, Candidate, Floats, Ints, Market, Output, Position, Snapshot
+from kernel.records import Book, Candidate, Columns, Market, Output, Position, Snapshot
 from kernel.sizing import entry_margin_usd, leverage_of
 
 FAST_ADX_SLOPE: Final = 0.75
@@ -140,23 +140,22 @@ def fill_entry(
 
 
 @device
-def size_snapshot(bank: Floats, slots: Ints, snap: Snapshot, market: Market, t: int, s: int) -> None:
+def size_snapshot(columns: Columns, snap: Snapshot, market: Market, t: int, s: int) -> None:
     """The part of a snapshot that sizing, adding and filling read."""
-    snap.close_px = bank[slots[features.SLOT_CLOSE], t + 1, s]
+    snap.close_px = columns.close_px[t + 1, s]
     snap.high_px = market.high_px[t, s]
     snap.low_px = market.low_px[t, s]
-    snap.atr = bank[slots[features.SLOT_ATR], t + 1, s]
-    snap.atr_slope = snap.atr - bank[slots[features.SLOT_ATR], t, s]
-    snap.adx = bank[slots[features.SLOT_ADX], t + 1, s]
-    snap.adx_slope = snap.adx - bank[slots[features.SLOT_ADX], t, s]
-    snap.rsi = bank[slots[features.SLOT_RSI], t + 1, s]
+    snap.atr = columns.atr[t + 1, s]
+    snap.atr_slope = snap.atr - columns.atr[t, s]
+    snap.adx = columns.adx[t + 1, s]
+    snap.adx_slope = snap.adx - columns.adx[t, s]
+    snap.rsi = columns.rsi[t + 1, s]
 
 
 @device
 def fill_candidates(
     market: Market,
-    bank: Floats,
-    slots: Ints,
+    columns: Columns,
     params: Params,
     book: Book,
     out: Output,
@@ -170,7 +169,7 @@ def fill_candidates(
     t, count = now
     now_ms = market.ts_close_ms[t]
     snap = book.snaps[0]
-    close_px = bank[slots[features.SLOT_CLOSE], t + 1]
+    close_px = columns.close_px[t + 1]
     equity_usd = book.account[0].cash_usd + ledger.unrealised_usd(book, close_px)
     for _ in range(count):
         k = best_candidate(book, count, 1)
@@ -178,7 +177,7 @@ def fill_candidates(
             break
         candidate = book.candidates[k]
         candidate.score = -1
-        size_snapshot(bank, slots, snap, market, t, candidate.symbol)
+        size_snapshot(columns, snap, market, t, candidate.symbol)
         fill_add(book, out, candidate, snap, (now_ms, equity_usd), params)
     entries = 0
     for _ in range(count):
@@ -193,6 +192,6 @@ def fill_candidates(
             break
         candidate = book.candidates[k]
         candidate.score = -1
-        size_snapshot(bank, slots, snap, market, t, candidate.symbol)
+        size_snapshot(columns, snap, market, t, candidate.symbol)
         if fill_entry(book, out, candidate, snap, (now_ms, equity_usd), params):
             entries += 1

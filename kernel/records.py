@@ -36,7 +36,8 @@ class Market(NamedTuple):
 
     `ts_close_ms` is `[T]`.  Prices are USD, 0 where `present` is False.  `last_bar_index[S]` is the
     row of a symbol's final bar, or T and more while the symbol lives.  `flags[S]` are
-    `codes.SYMBOL_*`; `tradable[S]` is False for symbols that are context only.
+    `codes.SYMBOL_*`; `tradable[S]` is False for symbols that are context only; `btc_index` is the
+    column of BTC, -1 without it.
     """
 
     ts_close_ms: Ints
@@ -47,6 +48,30 @@ class Market(NamedTuple):
     last_bar_index: Ints
     flags: Ints
     tradable: Bools
+    btc_index: int
+
+
+class Columns(NamedTuple):
+    """The series that one strategy reads, each `[T+1, S]`: row t+1 is bar t, row t the one before.
+
+    A series that no active rule reads may be any of the others; see `kernel.features`.
+    """
+
+    close_px: Floats
+    ema_fast: Floats
+    ema_slow: Floats
+    ema_macro: Floats
+    macd_hist: Floats
+    macd_run: Floats
+    atr: Floats
+    atr_avg: Floats
+    adx: Floats
+    rsi: Floats
+    stoch_k: Floats
+    bb_width_ratio: Floats
+    vol_sma: Floats
+    vol_short: Floats
+    slow_slope_frac: Floats
 
 
 class Book(NamedTuple):

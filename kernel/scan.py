@@ -7,16 +7,16 @@ same arguments for one row.
 from __future__ import annotations
 
 from kernel import account as ledger
-from kernel import codes, features, gates, signals
+from kernel import codes, gates, signals
 from kernel.exits import exit_decision, tighten
 from kernel.jit import device, loop
 from kernel.params import Params
 from kernel.portfolio import fill_candidates
-from kernel.records import Book, Floats, Ints, Market, Output, Snapshot
+from kernel.records import Book, Columns, Floats, Ints, Market, Output, Snapshot
 
 
 @device
-def breadth(bank: Floats, slots: Ints, book: Book, t: int) -> float:
+def breadth(columns: Columns, book: Book, t: int) -> float:
     """Share of symbols, 0 to 100, whose fast EMA was above the slow one before row `t`.
 
     Symbols with two bars and more count, by their latest values; 50 if there are none.
@@ -26,85 +26,100 @@ def breadth(bank: Floats, slots: Ints, book: Book, t: int) -> float:
     for s in range(book.marks.shape[0]):
         if book.marks[s].bar_count >= 2:
             known += 1
-            fast = bank[slots[features.SLOT_EMA_FAST], t, s]
-            if fast > bank[slots[features.SLOT_EMA_SLOW], t, s]:
+            fast = columns.ema_fast[t, s]
+            if fast > columns.ema_slow[t, s]:
                 above += 1
     return 100.0 * above / known if known > 0 else 50.0
 
 
 @device
-def btc_state(bank: Floats, slots: Ints, market: Market, book: Book, t: int) -> int:
+def btc_state(columns: Columns, market: Market, book: Book, t: int) -> int:
     """Whether BTC closed above its slow EMA before row `t`; unknown before its first bar."""
-    for s in range(market.flags.shape[0]):
-        if market.flags[s] & codes.SYMBOL_IS_BTC:
-            if book.marks[s].bar_count < 1:
-                return codes.BTC_UNKNOWN
-            close = bank[slots[features.SLOT_CLOSE], t, s]
-            if close > bank[slots[features.SLOT_EMA_SLOW], t, s]:
-                return codes.BTC_BULLISH
-            return codes.BTC_BEARISH
-    return codes.BTC_UNKNOWN
+    s = market.btc_index
+    if s < 0 or book.marks[s].bar_count < 1:
+        return codes.BTC_UNKNOWN
+    close = columns.close_px[t, s]
+    if close > columns.ema_slow[t, s]:
+        return codes.BTC_BULLISH
+    return codes.BTC_BEARISH
 
 
 @device
 def take_snapshot(
-    snap: Snapshot, market: Market, bank: Floats, slots: Ints, t: int, s: int
+    snap: Snapshot, market: Market, columns: Columns, t: int, s: int
 ) -> None:
     """Fill `snap` with symbol `s` at row `t`; breadth and BTC state are the caller's."""
     now = t + 1
-    snap.close_px = bank[slots[features.SLOT_CLOSE], now, s]
-    snap.prev_close_px = bank[slots[features.SLOT_CLOSE], t, s]
+    snap.close_px = columns.close_px[now, s]
+    snap.prev_close_px = columns.close_px[t, s]
     snap.high_px = market.high_px[t, s]
     snap.low_px = market.low_px[t, s]
     snap.volume = market.volume[t, s]
-    snap.ema_fast = bank[slots[features.SLOT_EMA_FAST], now, s]
-    snap.prev_ema_fast = bank[slots[features.SLOT_EMA_FAST], t, s]
-    snap.ema_slow = bank[slots[features.SLOT_EMA_SLOW], now, s]
-    snap.ema_macro = bank[slots[features.SLOT_EMA_MACRO], now, s]
-    snap.macd_hist = bank[slots[features.SLOT_MACD_HIST], now, s]
-    snap.macd_run = int(bank[slots[features.SLOT_MACD_RUN], now, s])
-    snap.atr = bank[slots[features.SLOT_ATR], now, s]
-    snap.atr_slope = snap.atr - bank[slots[features.SLOT_ATR], t, s]
-    snap.atr_avg = bank[slots[features.SLOT_ATR_AVG], now, s]
-    snap.adx = bank[slots[features.SLOT_ADX], now, s]
-    snap.adx_slope = snap.adx - bank[slots[features.SLOT_ADX], t, s]
-    snap.rsi = bank[slots[features.SLOT_RSI], now, s]
-    snap.stoch_k = bank[slots[features.SLOT_STOCH_K], now, s]
-    snap.bb_width_ratio = bank[slots[features.SLOT_BAND_RATIO], now, s]
-    snap.vol_sma = bank[slots[features.SLOT_VOLUME_MEAN], now, s]
-    snap.vol_short = bank[slots[features.SLOT_VOLUME_SHORT], now, s]
-    snap.slow_slope_frac = bank[slots[features.SLOT_SLOW_SLOPE], now, s]
+    snap.ema_fast = columns.ema_fast[now, s]
+    snap.prev_ema_fast = columns.ema_fast[t, s]
+    snap.ema_slow = columns.ema_slow[now, s]
+    snap.ema_macro = columns.ema_macro[now, s]
+    snap.macd_hist = columns.macd_hist[now, s]
+    snap.macd_run = int(columns.macd_run[now, s])
+    snap.atr = columns.atr[now, s]
+    snap.atr_slope = snap.atr - columns.atr[t, s]
+    snap.atr_avg = columns.atr_avg[now, s]
+    snap.adx = columns.adx[now, s]
+    snap.adx_slope = snap.adx - columns.adx[t, s]
+    snap.rsi = columns.rsi[now, s]
+    snap.stoch_k = columns.stoch_k[now, s]
+    snap.bb_width_ratio = columns.bb_width_ratio[now, s]
+    snap.vol_sma = columns.vol_sma[now, s]
+    snap.vol_short = columns.vol_short[now, s]
+    snap.slow_slope_frac = columns.slow_slope_frac[now, s]
     snap.flags = market.flags[s]
 
 
 @device
-def may_fire(bank: Floats, slots: Ints, params: Params, t: int, s: int) -> bool:
-    """False only if no entry mode can fire: EMAs level, close behind, or ADX below every floor.
+def may_fire(columns: Columns, params: Params, t: int, s: int) -> bool:
+    """False only if no entry mode can fire at row `t`; it spares a sweep the full judgement.
 
-    It spares a sweep the full judgement of most bars; the two adjustments of the standard floor
-    are taken at their lowest.
+    Each mode is asked for what is cheap and seldom true; the two adjustments of the standard
+    ADX floor are taken at their lowest.
     """
     now = t + 1
-    fast = bank[slots[features.SLOT_EMA_FAST], now, s]
-    slow = bank[slots[features.SLOT_EMA_SLOW], now, s]
+    fast = columns.ema_fast[now, s]
+    slow = columns.ema_slow[now, s]
     if fast == slow:
         return False
-    close = bank[slots[features.SLOT_CLOSE], now, s]
-    adx = bank[slots[features.SLOT_ADX], now, s]
-    beyond_fast = close > fast if fast > slow else close < fast
-    if beyond_fast:
-        if params.entry_enable_pullback_entries and adx >= params.entry_pullback_min_adx:
+    side = codes.LONG if fast > slow else codes.SHORT
+    close = columns.close_px[now, s]
+    adx = columns.adx[now, s]
+    if side * (close - fast) > 0.0:
+        if standard_may_fire(columns, params, (t, s, side), adx):
             return True
-        lowest = min(params.entry_min_adx, gates.TMC_ADX_CAP)
-        if params.entry_ave_enabled:
-            lowest *= min(params.entry_ave_adx_mult, 1.0)
-        rising = adx > bank[slots[features.SLOT_ADX], t, s]
-        if not params.require_adx_rising or rising or adx > params.adx_rising_saturation:
-            if adx > lowest:
+        if params.entry_enable_pullback_entries and adx >= params.entry_pullback_min_adx:
+            prev_close = columns.close_px[t, s]
+            if signals.was_behind(side, prev_close, columns.ema_fast[t, s]):
                 return True
     if not params.entry_enable_slow_drift_entries or adx < params.entry_slow_drift_min_adx:
         return False
-    return close > slow if fast > slow else close < slow
+    if side * (close - slow) <= 0.0:
+        return False
+    return signals.drifts(side, columns.slow_slope_frac[now, s], params)
+
+
+@device
+def standard_may_fire(
+    columns: Columns, params: Params, where: tuple[int, int, int], adx: float
+) -> bool:
+    """False only if the standard mode cannot fire; `where` is (row, symbol, side of the EMAs)."""
+    t, s, side = where
+    lowest = min(params.entry_min_adx, gates.TMC_ADX_CAP)
+    if params.entry_ave_enabled:
+        lowest *= min(params.entry_ave_adx_mult, 1.0)
+    if adx <= lowest:
+        return False
+    if params.require_adx_rising and adx <= params.adx_rising_saturation:
+        if adx <= columns.adx[t, s]:
+            return False
+    hist = columns.macd_hist[t + 1, s]
+    return signals.macd_allows(side, hist, columns.macd_run[t + 1, s], params)
 
 
 @device
@@ -233,36 +248,38 @@ def route_signal(
 
 @device
 def step(
-    market: Market, bank: Floats, slots: Ints, params: Params, book: Book, out: Output, t: int
+    market: Market, columns: Columns, params: Params, book: Book, out: Output, t: int
 ) -> None:
     """Decide row `t` for all symbols and write the marked equity at its close."""
     now_ms = market.ts_close_ms[t]
     snap = book.snaps[0]
-    snap.btc_state = btc_state(bank, slots, market, book, t)
+    snap.btc_state = btc_state(columns, market, book, t)
     snap.breadth = 50.0
     if params.enable_regime_filter or params.enable_auto_reverse:
-        snap.breadth = breadth(bank, slots, book, t)
+        snap.breadth = breadth(columns, book, t)
     count = 0
-    for s in range(market.flags.shape[0]):
-        if not market.present[t, s]:
+    present, tradable, last_bar_index = market.present, market.tradable, market.last_bar_index
+    positions, marks = book.positions, book.marks
+    for s in range(marks.shape[0]):
+        if not present[t, s]:
             continue
-        book.marks[s].bar_count += 1
-        ready = market.tradable[s] and book.marks[s].bar_count >= params.lookback_bars
-        holding = book.positions[s].side != codes.FLAT
+        marks[s].bar_count += 1
+        ready = tradable[s] and marks[s].bar_count >= params.lookback_bars
+        holding = positions[s].side != codes.FLAT
         if not holding:
             if not ready:
                 continue
-            if not out.counts_gates and not may_fire(bank, slots, params, t, s):
+            if not out.counts_gates and not may_fire(columns, params, t, s):
                 continue
-        take_snapshot(snap, market, bank, slots, t, s)
-        ended = 1 if market.last_bar_index[s] == t else 0
+        take_snapshot(snap, market, columns, t, s)
+        ended = 1 if last_bar_index[s] == t else 0
         if holding:
             try_exit(book, out, snap, (s, now_ms, ended), params)
         if ready and not ended:
             count = route_signal(book, out, snap, (s, now_ms, count), params)
-    close_px = bank[slots[features.SLOT_CLOSE], t + 1]
+    close_px = columns.close_px[t + 1]
     if count > 0:
-        fill_candidates(market, bank, slots, params, book, out, (t, count))
+        fill_candidates(market, columns, params, book, out, (t, count))
     mark_equity(book, out, close_px, t)
 
 
@@ -288,8 +305,7 @@ def mark_equity(book: Book, out: Output, close_px: Floats, t: int) -> None:
 @loop
 def scan(
     market: Market,
-    bank: Floats,
-    slots: Ints,
+    columns: Columns,
     params: Params,
     book: Book,
     out: Output,
@@ -305,7 +321,7 @@ def scan(
         full = book.account[0].trade_count + room > out.trades.shape[0]
         if full and out.trades.shape[0] > 0:
             return t
-        step(market, bank, slots, params, book, out, t)
+        step(market, columns, params, book, out, t)
     return span[1]
 
 

@@ -34,13 +34,25 @@ def rsi_limit(side: int, snap: Snapshot, params: Params) -> float:
 
 
 @device
-def macd_allows(side: int, snap: Snapshot, params: Params) -> bool:
-    """True if the MACD histogram speaks for `side` in the declared way."""
+def macd_allows(side: int, hist: float, run: float, params: Params) -> bool:
+    """True if the MACD histogram, or its run of moves, speaks for `side` in the declared way."""
     if params.entry_macd_mode == codes.MACD_ACCEL:
-        return side * snap.macd_run > 0
+        return side * run > 0.0
     if params.entry_macd_mode == codes.MACD_SIGN:
-        return side * snap.macd_hist > 0.0
+        return side * hist > 0.0
     return True
+
+
+@device
+def was_behind(side: int, prev_close_px: float, prev_ema_fast: float) -> bool:
+    """True if the previous close had not passed the fast EMA towards `side`."""
+    return side * (prev_close_px - prev_ema_fast) <= 0.0
+
+
+@device
+def drifts(side: int, slow_slope_frac: float, params: Params) -> bool:
+    """True if the slow EMA slopes towards `side` steeply enough."""
+    return side * slow_slope_frac >= params.entry_slow_drift_min_slope_frac
 
 
 @device
@@ -66,7 +78,9 @@ def standard_signal(snap: Snapshot, failures: int, floor: float, params: Params)
         return nothing
     if failures & (codes.GATE_BTC_LONG if side == codes.LONG else codes.GATE_BTC_SHORT):
         return nothing
-    if not macd_allows(side, snap, params) or not stoch_allows(side, snap, params):
+    if not macd_allows(side, snap.macd_hist, snap.macd_run, params):
+        return nothing
+    if not stoch_allows(side, snap, params):
         return nothing
     confidence = codes.CONFIDENCE_MEDIUM
     if snap.volume > snap.vol_sma * params.entry_high_conf_volume_mult:
@@ -84,9 +98,9 @@ def pullback_signal(snap: Snapshot, failures: int, params: Params) -> Signal:
     if snap.adx < threshold:
         return nothing
     side = trend_side(snap, params)
-    was = snap.prev_close_px - snap.prev_ema_fast
-    now = snap.close_px - snap.ema_fast
-    if side == codes.FLAT or side * was > 0.0 or side * now <= 0.0:
+    if side == codes.FLAT or side * (snap.close_px - snap.ema_fast) <= 0.0:
+        return nothing
+    if not was_behind(side, snap.prev_close_px, snap.prev_ema_fast):
         return nothing
     if failures & (codes.GATE_BTC_LONG if side == codes.LONG else codes.GATE_BTC_SHORT):
         return nothing
@@ -113,7 +127,7 @@ def slow_drift_signal(snap: Snapshot, failures: int, params: Params) -> Signal:
         return nothing
     if failures & (codes.GATE_BTC_LONG if side == codes.LONG else codes.GATE_BTC_SHORT):
         return nothing
-    if side * snap.slow_slope_frac < params.entry_slow_drift_min_slope_frac:
+    if not drifts(side, snap.slow_slope_frac, params):
         return nothing
     if params.entry_slow_drift_require_macd_sign and side * snap.macd_hist <= 0.0:
         return nothing

@@ -1,8 +1,25 @@
 """Use cases: one file per command, the imperative shell around core.
 
+fetch             rows of a file, or a made-up market, into a store
 rows              a file of candles or funding rates, checked row by row
+data_report       what a fetch found, and the limits of `--require`
+replay            a strategy over stored bars, with report, trades and state
+sweep             a grid over the search window; the best as strategies
+validate          candidates judged on the holdout, one gate report each
+candidates        what `validate` judges, and on which bars
+verdict_table     verdicts as a table
+deploy            a judged strategy into a lane
 config_files      what `perpkit config` does with files
 import_reference  a configuration of the reference as a strategy file of ours
+summaries         one line about a result, for who watches a command end
 show              runs and artifacts as sections of text
+sections          titled tables, and how a value is written for a person
+show_reports      what each kind of artifact shows
+show_replay       the page of a replay report
+show_search       the pages of a sweep report and a gate report
 gen               every file that is made from the declarations
+bench             speed and memory, measured
+
+A pipeline takes a frozen request, a Clock and callbacks for notes and progress, and gives back a
+result; it never prints.
 """

@@ -147,8 +147,8 @@ def fetch_line(report: DataReport, counts: IngestCounts) -> str:
         f"fetch {report.holds} {report.interval}: "
         + (f"{counts.inserted:,} stored{revised}, " if changed else "store unchanged, ")
         + f"{counts.unchanged:,} were there; now {report.symbol_count} symbols,"
-        f" {report.bars:,} rows, {report.first_utc} to {report.last_utc}, {report.gaps} gaps,"
-        f" {report.outliers} outliers"
+        f" {report.bars:,} rows, {report.first_utc} to {report.last_utc}, gaps: {report.gaps},"
+        f" outliers: {report.outliers}"
     )
 
 

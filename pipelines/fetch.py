@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from core.artifacts.hashing import canonical_json, sha256_file, sha256_hex
@@ -52,6 +52,15 @@ class FetchResult:
     counts: IngestCounts
     warnings: list[str] = field(default_factory=list)
     refusal: RefusedError | None = None
+
+    def summary(self) -> dict[str, object]:
+        """The figures that a script wants, as plain JSON."""
+        names = ("symbol_count", "bars", "gaps", "missing_bars", "outliers", "bad_rows")
+        return {
+            "store_sha256": self.report.store_sha256,
+            "ingest": asdict(self.counts),
+            **{name: getattr(self.report, name) for name in names},
+        }
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,11 @@ def _find(request: FetchRequest, holds: Holds, clock: Clock, note: Note) -> _Fou
     """The rows of the request's source."""
     interval_ms = interval_to_ms(request.interval)
     if request.synthetic is not None:
+        if request.from_file is not None or holds != "candles":
+            raise UsageError(
+                "a synthetic market makes candles of its own",
+                hint="leave out --from-file and --kind, or leave out --synthetic",
+            )
         spec = request.synthetic
         digest = sha256_hex(canonical_json(spec.identity()))
         origin = Origin(request.source or f"synthetic seed {spec.seed}", digest, synthetic=True)
@@ -193,17 +207,17 @@ def _warnings(request: FetchRequest, report: DataReport, found: _Found) -> list[
     warnings = []
     if report.bad_rows:
         warnings.append(
-            f"{report.bad_rows} bad rows were not stored: {'; '.join(found.file_rows.bad_examples)}"
+            f"bad rows: {report.bad_rows}, not stored; {'; '.join(found.file_rows.bad_examples)}"
         )
     if found.file_rows.unclosed:
-        warnings.append(f"{found.file_rows.unclosed} bars had not closed yet and were left out")
+        warnings.append(f"bars not closed yet: {found.file_rows.unclosed}, left out")
     if report.gaps:
         warnings.append(
-            f"{report.gaps} gaps, {report.missing_bars} missing {report.interval} bars,"
-            f" longest {report.gap_longest_bars}; gaps are never filled"
+            f"gaps: {report.gaps}, with {report.missing_bars} missing {report.interval} bars, the"
+            f" longest of {report.gap_longest_bars}; they are not filled"
         )
     if report.outliers:
-        warnings.append(f"{report.outliers} outliers; the report names each symbol's largest move")
+        warnings.append(f"outliers: {report.outliers}; the report names each symbol's largest move")
     if request.synthetic is not None:
         warnings.append("this store is synthetic, and so is everything that is made from it")
     return warnings

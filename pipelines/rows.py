@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from core.clock import LATEST_MS
+from core.clock import LATEST_MS, utc_iso
 from core.errors import InputError
 from core.market.bars import (
     DAY_MS,
@@ -26,6 +26,7 @@ from core.market.bars import (
     Rows,
     phase_unit_ms,
 )
+from core.market.quality import CLOSE, HIGH, LOW, OPEN, VOLUME
 
 Holds = Literal["candles", "funding"]
 PARQUET_MAGIC = b"PAR1"
@@ -143,7 +144,14 @@ def _read_frame(path: Path, layout: FileLayout) -> tuple[pl.DataFrame, int]:
         # All columns as text first: inferring types would hide on which line a value is wrong.
         text = pl.read_csv(path, infer_schema=False)
         return text.select(_present_columns(path, text.columns, layout)), 2
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(
+            f"the file cannot be read: {error.strerror or error}",
+            at=str(path),
+            hint="check the path and its permissions",
+        ) from error
+    # Polars panics, instead of raising, on some broken Parquet pages.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, UnicodeDecodeError) as error:
         said = str(error).split("\n", maxsplit=1)[0][:200]
         raise InputError(
             f"the file cannot be read as Parquet or CSV: {said}",
@@ -158,10 +166,17 @@ def _present_columns(path: Path, present: Sequence[str], layout: FileLayout) -> 
     ]
     if not missing:
         return [name for name in layout.columns if name in present]
+    for kind, other in LAYOUTS.items():
+        if other is not layout and {*other.columns} - {*other.optional} <= {*present}:
+            raise InputError(
+                f"the file has the columns of {kind}, not {', '.join(layout.columns)}",
+                at=str(path),
+                hint=f"add --kind {kind}",
+            )
     renames = []
     for name in missing:
-        near = [other for other in present if other.casefold().startswith(name[0].casefold())]
-        near = [other for other in near if other not in layout.columns]
+        near = [found for found in present if found.casefold().startswith(name[0].casefold())]
+        near = [found for found in near if found not in layout.columns]
         renames += [f"{near[0]} -> {name}"] if near else []
     raise InputError(
         f"the file has no column {', '.join(missing)}",
@@ -254,12 +269,10 @@ def _phase_ms(ts_ms: Ints, interval_ms: int) -> int:
 
 def _broken_bars(bars: Floats) -> tuple[Bools, Bools, Bools]:
     """Which bars have a value that is not finite, not positive, or a crossed OHLC."""
-    open_px, high_px, low_px, close_px, volume = bars.T
-    not_finite: Bools = ~np.isfinite(bars).all(axis=1)
-    not_positive: Bools = np.less_equal(bars[:, :4], 0.0).any(axis=1) | np.less(volume, 0.0)
-    crossed = np.less(high_px, np.maximum(open_px, close_px)) | np.greater(
-        low_px, np.minimum(open_px, close_px)
-    )
+    body = bars[:, [OPEN, CLOSE]]
+    not_finite = np.asarray(~np.isfinite(bars).all(axis=1))
+    not_positive = np.asarray((bars[:, :VOLUME].min(axis=1) <= 0.0) | (bars[:, VOLUME] < 0.0))
+    crossed = np.asarray((bars[:, HIGH] < body.max(axis=1)) | (bars[:, LOW] > body.min(axis=1)))
     return not_finite, not_positive, crossed
 
 
@@ -285,7 +298,7 @@ def _refuse_contradiction(
     symbol = columns.symbols[columns.symbol_index[row]]
     raise InputError(
         f"{len(wrong)} rows contradict another row of the same symbol and time; the first:"
-        f" {symbol} {int(ts_ms[row])}",
+        f" {symbol} {utc_iso(int(ts_ms[row]))}",
         at=f"{path}: rows {other + first_row} and {row + first_row}",
         hint="keep one of them; rows that repeat each other exactly are accepted",
     )

@@ -6,8 +6,8 @@ Declared here:
     strategy          the parameters of a strategy, with strategy_signals and strategy_trade
     strategy_file     the YAML file of a strategy and its sections
     artifact          the envelope, Body, and the metadata of a run
-    fetch  replay  sweep  state
-                      reports and specs of the commands, exported state
+    fetch  replay  sweep  validation  deployment  state
+                      reports and specs of the commands, limits of the gates, exported state
     kinds             the table kind -> class
     specs             the table of YAML kinds
 

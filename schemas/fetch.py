@@ -72,7 +72,9 @@ class DataReport(Body):
     bars_fewest: int = Field(ge=1, description="Bars of the symbol that has fewest.")
     gaps: int = Field(ge=0, description="Gaps, all symbols.")
     missing_bars: int = Field(ge=0, description="Bars missing in gaps, all symbols.")
-    gap_longest_bars: int = Field(ge=0, description="Bars missing in the longest gap of any symbol.")
+    gap_longest_bars: int = Field(
+        ge=0, description="Bars missing in the longest gap of any symbol."
+    )
     outliers: int = Field(ge=0, description="Outliers, all symbols.")
     outlier_sigmas: float = Field(gt=0, description="Outlier limit in robust sigmas.")
     outlier_move_frac: float = Field(gt=0, description="Outlier limit as a move.")

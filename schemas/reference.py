@@ -30,6 +30,11 @@ from schemas.yaml_text import Mark, Path, YamlText, shown
 
 SECTIONS = ("global", "symbols", "modes", "live", "watchlist_exclude")
 EXHAUSTION = ("trade.smart_exit_adx_exhaustion_lt", "trade.smart_exit_adx_exhaustion_lt_low_conf")
+BREAKEVEN_KEYS = (
+    "trade.enable_breakeven_stop",
+    "trade.breakeven_start_atr",
+    "trade.breakeven_buffer_atr",
+)
 SUB_BARS = ("engine.entry_interval", "engine.exit_interval")
 
 
@@ -234,6 +239,8 @@ class _Reader:
 
     def _check_breakeven(self, section: _Section) -> None:
         """Refuse the one way in which its breakeven stop does act: it closes at once."""
+        if not any(key in section.theirs for key in BREAKEVEN_KEYS):
+            return
         given = self.common_theirs | section.theirs
         start = given.get("trade.breakeven_start_atr", 0.7)
         buffer = given.get("trade.breakeven_buffer_atr", 0.05)

@@ -1,4 +1,4 @@
-"""Market data on disk, one SQLite file per series in a store folder.
+"""SQLite on disk: market data, one file per series in a store folder, and the trial ledger.
 
 folder    which files a store has, and that recorded and made-up data never meet
 layout    the tables of a file
@@ -6,4 +6,5 @@ series    rows keyed by symbol and time; revisions
 sqlite    opening, transactions, what SQLite's errors mean
 candles   closed bars, one file per interval
 funding   one rate per symbol and hour
+ledger    every configuration ever tried, counted; append-only
 """

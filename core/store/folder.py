@@ -25,21 +25,31 @@ def stored_intervals(store_dir: Path) -> tuple[str, ...]:
     return tuple(name for name in INTERVALS if candles_path(store_dir, name).is_file())
 
 
+def refuse_other_than_folder(store_dir: Path) -> None:
+    """Raise InputError when something that is no folder has the store's name."""
+    if store_dir.exists() and not store_dir.is_dir():
+        raise InputError(
+            "this is a file, not a store folder", at=str(store_dir), hint="give another --store"
+        )
+
+
 def require_folder(store_dir: Path) -> None:
     """Raise InputError unless the store folder is there."""
+    refuse_other_than_folder(store_dir)
     if not store_dir.is_dir():
         raise InputError(
-            "the store folder does not exist" if not store_dir.exists() else "not a store folder",
+            "the store folder does not exist",
             at=str(store_dir),
             hint=f"make it with `perpkit fetch --from-file FILE --store {store_dir}`",
         )
 
 
 def refuse_mixing(store_dir: Path, origin: Origin) -> None:
-    """Raise InputError when a file of the folder holds recorded rows and these are made up.
+    """Raise InputError when the folder holds recorded rows and these are made up, or the reverse.
 
-    Or the other way round: a store folder is one or the other as a whole.
+    A store folder is one or the other as a whole.
     """
+    refuse_other_than_folder(store_dir)
     files = [(candles_path(store_dir, name), CANDLES) for name in stored_intervals(store_dir)]
     for path, layout in [*files, (funding_path(store_dir), FUNDING)]:
         if not path.is_file():

@@ -94,7 +94,7 @@ class SeriesStore:
             is_stored, stored = self._stored_values(rows)
             differs = is_stored & ~same_values(rows.values, stored)
             if differs.any() and not origin.revise_reason:
-                self._refuse_conflict(rows, stored, differs)
+                self._refuse_conflict(rows, stored, differs, origin)
             counts = IngestCounts(
                 inserted=int((~is_stored).sum()),
                 unchanged=int((is_stored & ~differs).sum()),
@@ -230,7 +230,7 @@ class SeriesStore:
             stored[ours][at_ours] = table[at_table, 1:]
         return is_stored, stored
 
-    def _refuse_conflict(self, rows: Rows, stored: Floats, differs: Bools) -> None:
+    def _refuse_conflict(self, rows: Rows, stored: Floats, differs: Bools, origin: Origin) -> None:
         first = int(np.argmax(differs))
         symbol = rows.symbols[rows.symbol_index[first]]
         changes = ", ".join(
@@ -247,7 +247,9 @@ class SeriesStore:
             f"{int(differs.sum())} of {len(rows)} {self.layout.holds} are stored with other"
             f" values; the first: {symbol} {utc_iso(int(rows.ts_ms[first]))} {changes}",
             at=str(self.path),
-            hint="closed bars do not change; if the new values are right, say why with"
+            hint="take another --store folder for another synthetic market"
+            if origin.synthetic
+            else "closed bars do not change; if the new values are right, say why with"
             " --revise REASON, and both are kept on record",
         )
 

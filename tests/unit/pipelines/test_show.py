@@ -11,7 +11,7 @@ from cli import main
 from core.artifacts.manifest import running_command
 from core.artifacts.tree import Run, write_artifact
 from core.clock import ManualClock
-from pipelines.show import Section, fields, value_text
+from pipelines.sections import Section, fields, value_text
 from schemas.kinds import KINDS
 from tests.unit.core.artifacts.probe import Probe
 

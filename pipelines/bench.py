@@ -1,0 +1,269 @@
+"""Speed and memory, measured: `python -m pipelines.bench [--data FILE]`, printed and in bench.json.
+
+Every figure comes from a process of its own with the compiled kernel in the cache, but for the cold
+compilation, which has an empty one.  CPU seconds are user plus system.  Without `--data` the bars
+are synthetic, of the same shape as the real ones that the limits were set on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.artifacts.tree import write_text_atomic
+from core.clock import cpu_s, monotonic_s
+
+SYNTHETIC_SYMBOLS, SYNTHETIC_BARS = 52, 6_469
+SWEEP_SYMBOLS, SWEEP_BARS = 50, 8_760
+REPEATS = 3
+SWEEP_2000 = """kind: sweep-spec
+version: 1
+base: base.yaml
+min_positions: 0
+axes:
+  - {path: trade.stop_loss_atr, values: [1.0, 1.5, 2.0, 2.5, 3.0]}
+  - {path: trade.take_profit_atr, values: [3.0, 4.0, 5.0, 6.0, 8.0]}
+  - {path: trade.trailing_start_atr, values: [0.8, 1.2, 1.6, 2.0]}
+  - {path: indicators.ema_fast_window_bars, values: [5, 8, 12, 16, 20]}
+  - {path: indicators.adx_window_bars, values: [10, 14]}
+  - {path: trade.entry_min_confidence, values: [low, medium]}
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one child process took."""
+
+    cpu_s: float
+    wall_s: float
+    peak_mb: float
+    output: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table; `limit` is what it should not pass, in the direction of `at_least`."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float | None = None
+    at_least: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """`ok`, `MISSED`, or nothing without a limit."""
+        if self.limit is None:
+            return ""
+        good = self.value >= self.limit if self.at_least else self.value <= self.limit
+        return "ok" if good else "MISSED"
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code after measuring, or after one probe in a child process."""
+    parser = argparse.ArgumentParser(prog="python -m pipelines.bench")
+    parser.add_argument("--data", type=Path, default=None, help="candles, parquet or CSV")
+    parser.add_argument("--out", type=Path, default=Path("bench.json"))
+    parser.add_argument("--probe", nargs="+", default=None, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.probe:
+        sys.stdout.write(json.dumps(PROBES[options.probe[0]](*options.probe[1:])))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="perpkit-bench-") as folder:
+        figures = measure(Path(folder), options.data)
+    write_text_atomic(options.out, json.dumps({f.name: f.value for f in figures}, indent=1) + "\n")
+    sys.stdout.write(table(figures))
+    return 0
+
+
+def measure(folder: Path, data: Path | None) -> list[Figure]:
+    """Every figure; the load is taken first, before the bench adds its own."""
+    load_average = os.getloadavg()[0]
+    store, wide = folder / "stores", folder / "wide"
+    fetched = (
+        ["--synthetic", "--symbols-count", str(SYNTHETIC_SYMBOLS), "--bars", str(SYNTHETIC_BARS)]
+        if data is None
+        else ["--from-file", str(data), "--kind", "candles", "--interval", "1h"]
+    )
+    perpkit("fetch", *fetched, "--store", str(store), "--root", str(folder))
+    perpkit(
+        "fetch", "--synthetic", "--symbols-count", str(SWEEP_SYMBOLS), "--bars", str(SWEEP_BARS),
+        "--store", str(wide), "--root", str(folder),
+    )
+    base, spec = folder / "base.yaml", folder / "sweep.yaml"
+    perpkit("config", "init", "--out", str(base))
+    write_text_atomic(spec, SWEEP_2000)
+    cold = probe("cold", str(store), env={"PERPKIT_CACHE_DIR": str(folder / "cache")})
+    probe("sweep", str(wide), "1", "2")
+    replay = ("replay", str(base), "--store", str(store), "--root", str(folder))
+    perpkit(*replay)
+    replays = [perpkit(*replay) for _ in range(REPEATS)]
+    helps = [perpkit("--help") for _ in range(REPEATS)]
+    kernels = [probe("kernel", str(store)) for _ in range(REPEATS)]
+    loads = [probe("load", str(store)) for _ in range(REPEATS)]
+    swept = probe("sweep", str(wide), "1", "120")
+    both = probe("sweep", str(wide), "2", "120")
+    peak = perpkit("sweep", str(spec), "--store", str(store), "--root", str(folder))
+    return [
+        Figure("replay_process_cpu_s", least(c.cpu_s for c in replays), "s", 2.5),
+        Figure("replay_kernel_s", least(k["cpu_s"] for k in kernels), "s", 0.15),
+        Figure("replay_peak_mb", max(c.peak_mb for c in replays), "MB"),
+        Figure("store_load_cpu_s", least(one["cpu_s"] for one in loads), "s", 0.6),
+        Figure("sweep_1t_symbol_bars_per_s", swept["rate"], "/s", 12e6, at_least=True),
+        Figure("sweep_2t_symbol_bars_per_s", both["rate"], "/s"),
+        Figure("sweep_1t_over_replay_rate", swept["rate"] / kernels[0]["rate"], "x"),
+        Figure("sweep_peak_mb", peak.peak_mb, "MB", 600.0),
+        Figure("help_cpu_s", least(c.cpu_s for c in helps), "s", 0.4),
+        Figure("jit_cold_s", cold["wall_s"], "s", 30.0),
+        Figure("load_average", load_average, ""),
+    ]
+
+
+def least(values) -> float:  # type: ignore[no-untyped-def]
+    """The smallest: what disturbs a measurement only ever adds."""
+    return float(min(values))
+
+
+def perpkit(*arguments: str) -> Cost:
+    """Cost of one command, which must succeed."""
+    return child([sys.executable, "-m", "cli", *arguments], {})
+
+
+def probe(name: str, *arguments: str, env: dict[str, str] | None = None) -> dict[str, float]:
+    """What a probe in a process of its own measured."""
+    command = [sys.executable, "-m", "pipelines.bench", "--probe", name, *arguments]
+    found: dict[str, float] = json.loads(child(command, env or {}).output)
+    return found
+
+
+def child(command: list[str], env: dict[str, str]) -> Cost:
+    """Run a command to its end; its standard output and what it took."""
+    with tempfile.TemporaryFile() as out:
+        began_s = monotonic_s()
+        process = os.posix_spawn(
+            command[0],
+            command,
+            {**os.environ, **env},
+            file_actions=[(os.POSIX_SPAWN_DUP2, out.fileno(), 1)],
+        )
+        _, status, usage = os.wait4(process, 0)
+        wall_s = monotonic_s() - began_s
+        out.seek(0)
+        output = out.read().decode()
+    if os.waitstatus_to_exitcode(status) != 0:
+        message = f"{' '.join(command)} exited {os.waitstatus_to_exitcode(status)}"
+        raise RuntimeError(message)
+    return Cost(usage.ru_utime + usage.ru_stime, wall_s, usage.ru_maxrss / 1024.0, output)
+
+
+def probe_kernel(store: str) -> dict[str, float]:
+    """CPU seconds of indicators and decisions over the whole store, the best of a few."""
+    from core.simulate import simulate
+    from core.store.candles import load
+    from schemas.strategy import Strategy
+
+    block = load(Path(store), "1h")
+    simulate(block, Strategy())
+    times = []
+    for _ in range(2 * REPEATS):
+        began_s = cpu_s()
+        simulate(block, Strategy())
+        times.append(cpu_s() - began_s)
+    return {"cpu_s": min(times), "rate": block.bar_count / min(times)}
+
+
+def probe_load(store: str) -> dict[str, float]:
+    """CPU seconds of loading the store into aligned arrays, imports apart."""
+    import apsw
+    import numpy as np
+
+    from core.store.candles import load
+
+    assert apsw.Connection, np.zeros
+    began_s = cpu_s()
+    block = load(Path(store), "1h")
+    return {"cpu_s": cpu_s() - began_s, "bars": float(block.bar_count)}
+
+
+def probe_cold(store: str) -> dict[str, float]:
+    """Wall seconds of the first replay and first sweep row, the compilation with them."""
+    from core.store.candles import load
+    from schemas.strategy import Strategy
+
+    block = load(Path(store), "1h")
+    short = block.rows(0, 300)
+    began_s = monotonic_s()
+    from core.grid import run_grid
+    from core.simulate import Window, simulate
+    from schemas.records import to_records
+
+    simulate(short, Strategy())
+    run_grid(short, to_records([Strategy()]), window=Window(), initial_equity_usd=1e4)
+    return {"wall_s": monotonic_s() - began_s}
+
+
+def probe_sweep(store: str, threads: str, rows: str) -> dict[str, float]:
+    """Symbol-bars per wall second over rows that mix windows, trade values and entry modes."""
+    import numpy as np
+
+    from core.grid import run_grid
+    from core.simulate import Window
+    from core.store.candles import load
+    from schemas.records import to_records
+    from schemas.strategy import strategy_from
+
+    chance = np.random.default_rng(1)
+    strategies = [
+        strategy_from(
+            {
+                "indicators.ema_fast_window_bars": int(chance.choice([5, 8, 12, 16])),
+                "indicators.adx_window_bars": int(chance.choice([10, 14])),
+                "trade.stop_loss_atr": float(chance.uniform(1.0, 3.0)),
+                "trade.take_profit_atr": float(chance.uniform(3.0, 8.0)),
+                "trade.entry_min_confidence": str(chance.choice(["low", "medium", "high"])),
+                "thresholds.entry.enable_pullback_entries": bool(k % 2),
+                "thresholds.entry.enable_slow_drift_entries": bool(k // 2 % 2),
+            }
+        )
+        for k in range(int(rows))
+    ]
+    block = load(Path(store), "1h")
+    params = to_records(strategies)
+    run_grid(block, params[:1], window=Window(), initial_equity_usd=1e4, threads=1)
+    began_s = monotonic_s()
+    run = run_grid(
+        block, params, window=Window(), initial_equity_usd=1e4, threads=int(threads)
+    )
+    bars = run.symbol_bars_per_row * len(params)
+    return {"rate": bars / (monotonic_s() - began_s)}
+
+
+PROBES: dict[str, Callable[..., dict[str, float]]] = {
+    "kernel": probe_kernel,
+    "load": probe_load,
+    "cold": probe_cold,
+    "sweep": probe_sweep,
+}
+
+
+def table(figures: list[Figure]) -> str:
+    """The figures as aligned lines."""
+    lines = [f"{'figure':<28} {'measured':>16} {'limit':>12}"]
+    for figure in figures:
+        digits = 3 if abs(figure.value) < 100 else 0
+        measured = f"{figure.value:,.{digits}f} {figure.unit}"
+        limit = ""
+        if figure.limit is not None:
+            limit = f"{'>=' if figure.at_least else '<='} {figure.limit:,.10g}"
+        lines.append(f"{figure.name:<28} {measured:>16} {limit:>14} {figure.verdict}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

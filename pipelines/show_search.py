@@ -1,0 +1,228 @@
+"""A sweep's report and a gate report for people: what was tried, and what held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.sections import (
+    Section,
+    figure,
+    label,
+    listed,
+    minute,
+    percent,
+    short_hash,
+    signed_usd,
+)
+
+PAGE_COLUMNS = 118
+TOP_SHOWN = 10
+
+CHECK_TITLES = {
+    "position_count": "positions closed",
+    "net_pnl_usd": "net PnL, USD",
+    "best_position_frac": "best position's share",
+    "slices_positive_count": "slices that rose",
+    "sharpe_daily": "Sharpe of a day",
+}
+
+
+def sweep_headline(body: Mapping[str, Any]) -> str:
+    """How much was tried, and the best of it."""
+    tried = f"{body['combinations']['evaluated_count']:,} points"
+    stopped = ", stopped early" if body["interrupted"] else ""
+    if not body["top"]:
+        return f"{tried}{stopped}, none with enough positions"
+    best = body["top"][0]["metrics"]
+    return (
+        f"{tried}{stopped}, {len(body['top'])} candidates, best: net "
+        f"{signed_usd(best['net_pnl_usd'])} USD, Sharpe {figure(best['sharpe'])}"
+    )
+
+
+def sweep_sections(body: Mapping[str, Any]) -> list[Section]:
+    """What was asked, the windows, where the points went, and the candidates."""
+    spec, counts = body["spec"], body["combinations"]
+    asked = (
+        ("base", f"{spec['base']}, config {short_hash(body['base_config_id'])}"),
+        ("method", f"{spec['method']} over {len(body['axes'])} axes, best by {spec['objective']}"),
+        ("axes", listed(body["axes"], 3)),
+        ("bars", f"{body['interval']}, {len(body['symbols'])} symbols: {listed(body['symbols'])}"),
+        ("equity", f"{figure(body['initial_equity_usd'])} USD at the start of each row"),
+        ("results", f"{body['results_path']}, one row per point"),
+        *(("note", text) for text in body["notes"]),
+        *((("stopped", "before the end: what was done is kept"),) if body["interrupted"] else ()),
+    )
+    points = (
+        ("listed by the axes", counts["listed_count"]),
+        ("equal to another point", counts["duplicate_count"]),
+        ("against the rules of the schema", counts["excluded_count"]),
+        ("evaluated", counts["evaluated_count"]),
+        ("of these with too few positions", counts["short_count"]),
+        ("not reached", counts["unreached_count"]),
+    )
+    return [
+        Section("sweep", (), asked),
+        _windows(body["windows"]),
+        Section("points", ("", "points"), tuple((name, f"{count:,}") for name, count in points)),
+        *_top(body),
+    ]
+
+
+def _windows(windows: Mapping[str, int]) -> Section:
+    rows = (
+        ("search", "search_start_ms", "search_end_ms", windows["search_bar_count"]),
+        ("purge", "search_end_ms", "holdout_start_ms", windows["purge_bars"]),
+        ("holdout", "holdout_start_ms", "holdout_end_ms", windows["holdout_bar_count"]),
+    )
+    return Section(
+        "windows, UTC",
+        ("window", "from", "to", "bars"),
+        tuple((n, minute(windows[a]), minute(windows[b]), f"{count:,}") for n, a, b, count in rows),
+    )
+
+
+def _top(body: Mapping[str, Any]) -> list[Section]:
+    """The candidates with the values in which they differ, in one table if the page is wide enough.
+
+    Otherwise the values stand in a table of their own, one line per axis.
+    """
+    top = body["top"][:TOP_SHOWN]
+    if not top:
+        return [Section("candidates", (), (("none", "no point had enough positions"),))]
+    varying = [
+        path for path in body["axes"] if len({str(each["values"][path]) for each in top}) > 1
+    ]
+    leaves = tuple(path.rsplit(".", 1)[-1] for path in varying)
+    values = [tuple(_axis_value(each["values"][path]) for path in varying) for each in top]
+    figures = [_candidate(each) for each in top]
+    header = ("rank", "config", "net USD", "Sharpe", "drawdown", "positions")
+    title = f"candidates on the search window, best {len(top)} of {len(body['top'])}"
+    same = [path for path in body["axes"] if path not in varying]
+    shared = _shared(same, top[0]["values"])
+    wide = [(*row, *more) for row, more in zip(figures, values, strict=True)]
+    if _width((*header, *leaves), wide) <= PAGE_COLUMNS:
+        return [Section(title, (*header, *leaves), tuple(wide)), *shared]
+    by_axis = tuple((path, *(row[k] for row in values)) for k, path in enumerate(varying))
+    ranks = tuple(f"#{each['rank']}" for each in top)
+    return [
+        Section(title, header, tuple(figures)),
+        Section("where the candidates differ", ("axis", *ranks), by_axis),
+        *shared,
+    ]
+
+
+def _shared(paths: Sequence[str], values: Mapping[str, Any]) -> list[Section]:
+    if not paths:
+        return []
+    rows = tuple((path, _axis_value(values[path])) for path in paths)
+    return [Section("the same in all of them", (), rows)]
+
+
+def _candidate(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    metrics = entry["metrics"]
+    return (
+        str(entry["rank"]),
+        short_hash(entry["config_id"]),
+        signed_usd(metrics["net_pnl_usd"]),
+        figure(metrics["sharpe"]),
+        percent(metrics["drawdown_max_frac"]),
+        figure(metrics["position_count"]),
+    )
+
+
+def _axis_value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _width(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Columns that the table takes when printed, two blanks between cells."""
+    lines = [header, *rows]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def gate_headline(body: Mapping[str, Any]) -> str:
+    """The verdict, and the first gate that said no."""
+    name = "alone" if body["rank"] is None else f"rank {body['rank']}"
+    failed = [check for check in body["checks"] if not check["passed"]]
+    if not failed:
+        return f"{name}: passed all {len(body['checks'])} gates"
+    first = failed[0]
+    return (
+        f"{name}: refused by {len(failed)} of {len(body['checks'])} gates: "
+        f"{label(first['name'])} {_check_value(first)}, asked {first['comparison']} "
+        f"{_check_number(first['name'], first['limit'])}"
+    )
+
+
+def gate_sections(body: Mapping[str, Any]) -> list[Section]:
+    """The verdict, one line per gate, and the figures that it rests on."""
+    start, end = minute(body["holdout_start_ms"]), minute(body["holdout_end_ms"])
+    rank = "judged alone" if body["rank"] is None else f"rank {body['rank']} of its sweep"
+    verdict = (
+        ("verdict", "PASSED" if body["passed"] else "REFUSED"),
+        ("config", f"{short_hash(body['config_id'])}, {rank}"),
+        (
+            "holdout",
+            f"{start} to {end} UTC, {body['interval']} bars, {len(body['symbols'])} "
+            f"symbols, {figure(body['initial_equity_usd'])} USD at its start",
+        ),
+        (
+            "trials",
+            f"{body['trial_count']:,} counted; chance alone is expected to reach a daily "
+            f"Sharpe of {body['sharpe_expected_best']:.4f}",
+        ),
+    )
+    checks = tuple(
+        (
+            CHECK_TITLES.get(check["name"], label(check["name"])),
+            _check_value(check),
+            f"{check['comparison']} {_check_number(check['name'], check['limit'])}",
+            "passed" if check["passed"] else "FAILED",
+            check["note"],
+        )
+        for check in body["checks"]
+    )
+    slices = tuple(
+        (minute(part["start_ms"]), minute(part["end_ms"]), signed_usd(part["pnl_usd"]))
+        for part in body["slices"]
+    )
+    return [
+        Section("verdict", (), verdict),
+        Section("gates", ("gate", "value", "asked", "verdict", "note"), checks),
+        Section("slices of the holdout, UTC", ("from", "to", "net USD"), slices),
+        Section(
+            "the holdout by slippage on both legs, the judged one first",
+            ("slippage", "net USD", "fees USD", "Sharpe", "drawdown", "positions", "won"),
+            tuple(_at_slippage(each) for each in body["holdout"]),
+        ),
+    ]
+
+
+def _at_slippage(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    metrics = entry["metrics"]
+    return (
+        f"{entry['slippage_bps']:g} bps",
+        signed_usd(metrics["net_pnl_usd"]),
+        figure(metrics["fees_usd"]),
+        figure(metrics["sharpe"]),
+        percent(metrics["drawdown_max_frac"]),
+        figure(metrics["position_count"]),
+        percent(metrics["win_frac"]),
+    )
+
+
+def _check_value(check: Mapping[str, Any]) -> str:
+    return "-" if check["value"] is None else _check_number(check["name"], check["value"])
+
+
+def _check_number(name: str, value: float) -> str:
+    if name == "sharpe_daily":
+        return f"{value:.4f}"
+    if name.endswith("_usd"):
+        return "0" if value == 0 else signed_usd(value)
+    return percent(value) if name.endswith("_frac") else f"{value:,g}"

@@ -1,0 +1,68 @@
+"""One source, two ways: plain Python and compiled code agree to the last bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.parity.probe import outcomes
+from tests.strategies import seeds
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+# A smaller batch says no more than the seed that the message names.
+NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
+
+
+def plain_outcomes(batch: list[int]) -> dict[str, Any]:
+    """The probe's answer from an interpreter that compiles nothing."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.parity.probe", *map(str, batch)],
+        cwd=REPOSITORY,
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def assert_both_ways_agree(batch: list[int]) -> set[str]:
+    """Run the batch both ways; the reasons for which positions were closed."""
+    compiled, plain = outcomes(batch), plain_outcomes(batch)
+    assert compiled["is_compiled"]
+    assert not plain["is_compiled"]
+    for seed, ours in compiled["runs"].items():
+        theirs = plain["runs"][seed]
+        differing = [part for part in ours if ours[part] != theirs[part]]
+        assert differing == [], f"seed {seed}: compiled and plain Python differ in {differing}"
+    return {reason for run in compiled["runs"].values() for reason in run["reasons"]}
+
+
+# Start-up and the batch's runs cost seconds, so one example is a whole batch.
+@settings(max_examples=2, phases=NO_SHRINK)
+@given(st.lists(seeds, min_size=12, max_size=12, unique=True))
+def test_plain_python_and_compiled_code_agree_on_random_strategies(batch: list[int]) -> None:
+    assert_both_ways_agree(batch)
+
+
+def test_the_random_strategies_reach_most_reasons_to_close() -> None:
+    reasons = assert_both_ways_agree(list(range(12)))
+
+    assert len(reasons) >= 11, sorted(reasons)
+
+
+@pytest.mark.proof
+@settings(max_examples=15, phases=NO_SHRINK)
+@given(st.lists(seeds, min_size=30, max_size=30, unique=True))
+def test_plain_python_and_compiled_code_agree_on_many_random_strategies(batch: list[int]) -> None:
+    assert_both_ways_agree(batch)

@@ -1,0 +1,166 @@
+"""Small random markets and random strategies: seeded builders, and hypothesis over their seeds.
+
+A seed stands for one market and one strategy for ever, so that a failing seed is the bug report.
+Markets are short and wild and windows are small, so that a few hundred bars see most of the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import strategies as st
+
+from core.market.bars import HOUR_MS, BarBlock, Rows, block_from_rows
+from schemas.base import Value
+from schemas.parameters import Parameter, parameters
+from schemas.strategy import ORDERED_OR_EQUAL_PAIRS, ORDERED_PAIRS, Strategy, strategy_from
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+START_MS = 1_700_006_400_000
+"""A midnight, UTC."""
+
+SYMBOLS = ("BTC", "ETH", "PAXG", "SOL", "kPEPE")
+FIRST_PRICES_PX = {"BTC": 40_000.0, "ETH": 2_000.0, "PAXG": 2_500.0, "SOL": 60.0, "kPEPE": 0.0012}
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+@dataclass(frozen=True)
+class SymbolBars:
+    """Bars of one symbol: open times, and open, high, low, close, volume per bar."""
+
+    symbol: str
+    ts_ms: Ints
+    values: Floats
+
+
+def random_symbol(rng: np.random.Generator, symbol: str, bar_count: int) -> SymbolBars:
+    """Bars of one symbol: drifts that turn, calm and wild spells, a few jumps, bursts of volume."""
+    turns = np.repeat(rng.normal(0.0, 0.004, bar_count), rng.integers(8, 50, bar_count))
+    spells = np.repeat(rng.lognormal(-5.0, 0.7, bar_count), rng.integers(10, 60, bar_count))
+    moves = turns[:bar_count] + spells[:bar_count] * rng.normal(0.0, 1.0, bar_count)
+    jumps = rng.random(bar_count) < 0.01
+    moves[jumps] += rng.normal(0.0, 0.15, int(jumps.sum()))
+    close = FIRST_PRICES_PX.get(symbol, 10.0) * np.exp(np.cumsum(np.clip(moves, -0.6, 0.6)))
+    opened = np.concatenate([close[:1], close[:-1]])
+    reach = 1.0 + spells[:bar_count] * rng.random((2, bar_count))
+    high = np.maximum(opened, close) * reach[0]
+    low = np.minimum(opened, close) / reach[1]
+    volume = rng.lognormal(4.0, 0.8, bar_count) * np.where(rng.random(bar_count) < 0.1, 5.0, 1.0)
+    values = np.stack([opened, high, low, close, volume], axis=1)
+    return SymbolBars(symbol, START_MS + HOUR_MS * np.arange(bar_count, dtype=np.int64), values)
+
+
+def thinned(rng: np.random.Generator, bars: SymbolBars) -> SymbolBars:
+    """The bars with, at random, a late listing, an early end and holes."""
+    count = len(bars.ts_ms)
+    kept = np.ones(count, np.bool_)
+    if rng.random() < 0.5:
+        kept[: rng.integers(1, count // 2)] = False
+    if rng.random() < 0.4:
+        kept[rng.integers(count * 2 // 3, count) :] = False
+    for _ in range(rng.integers(0, 4)):
+        first = int(rng.integers(0, count))
+        kept[first : first + int(rng.integers(1, 12))] = False
+    if not kept.any():
+        kept[count // 2] = True
+    return SymbolBars(bars.symbol, bars.ts_ms[kept], bars.values[kept])
+
+
+def block_of(series: list[SymbolBars], *, shift_ms: int = 0) -> BarBlock:
+    """The block of these symbols' bars, whatever their order."""
+    ordered = sorted(series, key=lambda bars: bars.symbol)
+    counts = [len(bars.ts_ms) for bars in ordered]
+    rows = Rows(
+        symbols=tuple(bars.symbol for bars in ordered),
+        symbol_index=np.repeat(np.arange(len(ordered)), counts).astype(np.int64),
+        ts_ms=np.concatenate([bars.ts_ms for bars in ordered]) + shift_ms,
+        values=np.concatenate([bars.values for bars in ordered]),
+    )
+    return block_from_rows(rows, "1h", synthetic=True)
+
+
+def random_series(seed: int, bar_count: int | None = None) -> list[SymbolBars]:
+    """Bars of three to five symbols, BTC and PAXG among them; BTC mostly whole."""
+    rng = np.random.default_rng([seed, 1])
+    count = bar_count or int(rng.integers(250, 401))
+    others = [symbol for symbol in SYMBOLS if symbol not in ("BTC", "PAXG")]
+    chosen = list(rng.choice(others, size=int(rng.integers(1, 4)), replace=False))
+    out = []
+    for symbol in ["BTC", "PAXG", *map(str, chosen)]:
+        bars = random_symbol(rng, symbol, count)
+        whole = symbol == "BTC" and rng.random() < 0.7
+        out.append(bars if whole else thinned(rng, bars))
+    return out
+
+
+def random_market(seed: int, bar_count: int | None = None) -> BarBlock:
+    """A market of 250 to 400 hourly bars, or `bar_count`."""
+    return block_of(random_series(seed, bar_count))
+
+
+def random_value(rng: np.random.Generator, parameter: Parameter) -> Value:
+    """A value within the parameter's bounds, mostly near those that a sweep would take."""
+    if parameter.type == "bool":
+        return bool(rng.random() < 0.5)
+    if parameter.type == "enum":
+        return str(rng.choice(parameter.choices))
+    bounds = dict(parameter.bounds)
+    if parameter.path.endswith("_window_bars") or parameter.leaf == "stoch_rsi_smooth_bars":
+        return int(rng.integers(int(bounds[">="]), 26))
+    known = [float(value) for value in (*parameter.axis, parameter.default)]
+    low, high = min(known), max(known)
+    spread = max(high - low, 0.5 * abs(high), 1e-3)
+    value = float(rng.uniform(low - 0.5 * spread, high + 0.5 * spread))
+    value = min(max(value, bounds.get(">=", -np.inf)), bounds.get("<=", np.inf))
+    if ">" in bounds and value <= bounds[">"]:
+        value = float(parameter.default)
+    return round(value) if parameter.type == "int" else value
+
+
+EASY: Mapping[str, Value] = {
+    "trade.entry_min_confidence": "low",
+    "thresholds.entry.min_adx": 12.0,
+    "filters.enable_ranging_filter": False,
+    "filters.enable_anomaly_filter": False,
+    "filters.enable_extension_filter": False,
+    "trade.enable_ssf_filter": False,
+    "trade.reverse_entry_signal": False,
+    "market_regime.enable_auto_reverse": False,
+    "market_regime.enable_regime_filter": False,
+    "filters.require_btc_alignment": False,
+    "thresholds.entry.enable_pullback_entries": True,
+    "thresholds.entry.enable_slow_drift_entries": True,
+}
+"""Values that let many entries through; each strategy takes most of them."""
+
+
+def random_values(seed: int) -> dict[str, Value]:
+    """A value for every kernel parameter; pairs that must stand in order do."""
+    rng = np.random.default_rng([seed, 2])
+    values = {each.path: random_value(rng, each) for each in parameters() if each.in_kernel}
+    for path, value in EASY.items():
+        if rng.random() < 0.7:
+            values[path] = value
+    values["engine.lookback_bars"] = int(rng.integers(1, 60))
+    for path in ("trade.entry_cooldown_s", "trade.exit_cooldown_s"):
+        values[path] = int(rng.integers(0, 20_000))  # up to five bars, so that it blocks at times
+    for lower, upper in (*ORDERED_PAIRS, *ORDERED_OR_EQUAL_PAIRS):
+        first, second = values[lower], values[upper]
+        assert not isinstance(first, str)
+        assert not isinstance(second, str)
+        if first >= second:
+            values[lower], values[upper] = second, first
+        if values[lower] == values[upper] and (lower, upper) in ORDERED_PAIRS:
+            values[upper] = values[lower] + (1 if isinstance(values[lower], int) else 0.5)
+    return values
+
+
+def random_strategy(seed: int, fixed: Mapping[str, Value] | None = None) -> Strategy:
+    """A strategy of random values within the declared bounds, `fixed` ones as given."""
+    return strategy_from({**random_values(seed), **(fixed or {})})
