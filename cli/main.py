@@ -18,11 +18,13 @@ from typing import Annotated, NoReturn
 import typer
 
 from cli.config import config
+from cli.deploy import deploy
 from cli.fetch import fetch
 from cli.output import COMMAND, echo_error
 from cli.replay import replay
 from cli.show import show
 from cli.sweep import sweep
+from cli.validate import validate
 from core.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
@@ -42,6 +44,8 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("fetch", fetch),
     ("replay", replay),
     ("sweep", sweep),
+    ("validate", validate),
+    ("deploy", deploy),
     ("show", show),
 )
 GROUPS: tuple[tuple[str, typer.Typer], ...] = (("config", config),)

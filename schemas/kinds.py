@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from schemas.artifact import Body, RunMetadata
+from schemas.deployment import DeploymentEvent
 from schemas.fetch import DataReport
 from schemas.replay import ReplayReport
 from schemas.state import RunState
 from schemas.sweep import SweepReport
+from schemas.validation import GateReport
 
 KINDS: tuple[type[Body], ...] = (
     DataReport,
+    DeploymentEvent,
+    GateReport,
     ReplayReport,
     RunMetadata,
     RunState,

@@ -1,29 +1,28 @@
 """Strategies with gate reports to deploy, and a lane that is killed at every file operation.
 
-As a program it prints one JSON line per kill: `python -m tests.deployments FOLDER`. The tests run
-it so, because a process that is to be forked and killed must have no threads of its own.
+As a program it prints one JSON line per kill: `python -m tests.deployments FOLDER ACTION`. The tests
+run it so, because a process that is to be forked must have no threads.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.artifacts.hashing import content_hash, sha256_file
 from core.artifacts.tree import find_runs, open_run, read_artifact, write_artifact
 from core.clock import ManualClock, SystemClock
-from core.config import load_strategy, strategy_yaml
-from core.expansion import with_values
+from core.config import load_strategy
 from core.gates import check
 from pipelines.deploy import DeployRequest, run
 from schemas.artifact import Envelope, Source
 from schemas.deployment import DeploymentEvent
-from schemas.strategy import Strategy
 from schemas.validation import GateReport, Gates, HoldoutMetrics, HoldoutSlice
 
 CLOCK = ManualClock(1_767_323_045_678)
@@ -50,8 +49,9 @@ def judged(root: Path, name: str, *, stop_loss_atr: float, passed: bool = True) 
     """A strategy that differs from others by its stop, and a verdict on it."""
     config = root / f"{name}.yaml"
     root.mkdir(parents=True, exist_ok=True)
-    strategy = with_values(Strategy(), {"trade.stop_loss_atr": stop_loss_atr})
-    config.write_text(strategy_yaml(strategy, comment=f"strategy {name}"))
+    config.write_text(
+        f"kind: strategy\nversion: 1\nglobal: {{trade: {{stop_loss_atr: {stop_loss_atr}}}}}\n"
+    )
     loaded = load_strategy(config)
     report = GateReport(
         config_id=loaded.config_id,
@@ -127,56 +127,79 @@ def events(root: Path) -> list[DeploymentEvent]:
     ]
 
 
-def kill_at_each_operation(folder: Path) -> None:
-    """Deploy and roll back, killed before the 1st, 2nd, 3rd ... file operation until none is left.
+def held(root: Path, items: dict[str, Judged]) -> dict[str, str]:
+    """Which item each file of the lane is, `none` where there is no file, `torn` if it is neither."""
+    names = {item.sha256: name for name, item in items.items()}
+    found = {}
+    for name in ("strategy", "previous"):
+        path = root / "lanes" / LANE / f"{name}.yaml"
+        found[name] = names.get(sha256_file(path), "torn") if path.exists() else "none"
+    return found
 
-    One JSON line per kill: what the lane held before, right after the kill, and after the next
-    command settled it.
+
+def kill_at_each_operation(folder: Path, action: str) -> Iterator[dict[str, object]]:
+    """Change a lane, killed before its 1st, 2nd, 3rd ... file operation until none is left.
+
+    The lane holds `second`, and `first` before that; it is given `third`, or rolled back. Yields
+    what the lane held right after the kill and after the next command, and how many events of
+    whole changes there are then.
     """
-    first = judged(folder, "first", stop_loss_atr=1.0)
-    second = judged(folder, "second", stop_loss_atr=2.0)
-    third = judged(folder, "third", stop_loss_atr=3.0)
-    for action in ("deploy", "rollback"):
-        for nth in range(1, KILLS_MAX):
-            root = folder / f"{action}-{nth}"
-            change(deploy_request(root, first))
-            change(deploy_request(root, second))
-            request = (
-                deploy_request(root, third) if action == "deploy" else rollback_request(root)
-            )
-            ended = _killed_at(nth, lambda request=request: change(request))
-            wanted, other = (third, first) if action == "deploy" else (first, second)
-            _tell(root, action, nth, after_kill=_state(root))
-            change(deploy_request(root, second if action == "deploy" else wanted))
-            _tell(root, action, nth, settled=_state(root), event_count=len(events(root)))
-            if ended:
-                break
+    items = {
+        name: judged(folder / "judged", name, stop_loss_atr=stop)
+        for name, stop in (("first", 1.0), ("second", 2.0), ("third", 3.0))
+    }
+    template = folder / "template"
+    change(deploy_request(template, items["first"]))
+    change(deploy_request(template, items["second"]))
+    for nth in range(1, KILLS_MAX):
+        root = folder / str(nth)
+        shutil.copytree(template, root)
+        request = (
+            deploy_request(root, items["third"]) if action == "deploy" else rollback_request(root)
+        )
+        ended = _killed_at(nth, root, request)
+        killed = held(root, items)
+        change(deploy_request(root, items[killed["strategy"]]))
+        yield {
+            "nth": nth,
+            "ended": ended,
+            "killed": killed,
+            "settled": held(root, items),
+            "events": [event.after_config_id for event in events(root)],
+            "left": sorted(path.name for path in (root / "lanes" / LANE).iterdir()),
+        }
+        if ended:
+            return
 
 
-def _killed_at(nth: int, work: Callable[[], None]) -> bool:
-    """Do `work` in a child that kills itself before its nth file operation; True if it ended."""
+def _killed_at(nth: int, root: Path, request: DeployRequest) -> bool:
+    """Carry out the request in a child that dies before its nth operation; True if it ended."""
     child = os.fork()
     if child == 0:
-        _kill_before(nth)
-        work()
+        _die_before(nth, (f"{root}/lanes/", "/logs/"))
+        change(request)
         os._exit(0)
-    _, status = os.waitpid(child, 0)
-    if os.WIFEXITED(status):
-        assert os.waitstatus_to_exitcode(status) == 0
-        return True
-    assert os.WTERMSIG(status) == signal.SIGKILL
-    return False
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, -signal.SIGKILL), code
+    return code == 0
 
 
-def _kill_before(nth: int) -> None:
+def _die_before(nth: int, places: tuple[str, ...]) -> None:
+    """Kill this process before its nth operation on a file in one of the places."""
     left = nth
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         nonlocal left
         if event not in ("open", "os.rename", "os.remove", "os.mkdir", "os.truncate"):
             return
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if any(place in str(argument) for argument in arguments[:2] for place in places):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
+
+
+if __name__ == "__main__":
+    for line in kill_at_each_operation(Path(sys.argv[1]), sys.argv[2]):
+        print(json.dumps(line), flush=True)  # noqa: T201
