@@ -9,7 +9,6 @@ import typer
 
 from cli.options import Force, Json, Root, RunId, Sets, Store
 
-
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="Strategy YAML.")]
 OwnInterval = Annotated[
     str | None,

@@ -46,7 +46,7 @@ class Bank:
 def series_bytes(block: BarBlock) -> int:
     """Bytes that one series of a bank over `block` takes."""
     rows, columns = block.close_px.shape
-    return (rows + 1) * columns * 8
+    return int((rows + 1) * columns * 8)
 
 
 def distinct_series(records: npt.NDArray[np.record]) -> tuple[Series, ...]:
@@ -81,5 +81,5 @@ def fill_series_into(
         memory[:] = before.memory
         column[0] = before.last
     bars = (block.high_px, block.low_px, block.close_px, block.volume, block.present)
-    fill_series(kind, tuple(windows), bars, memory, column)
+    fill_series(kind, (windows[0], windows[1], windows[2]), bars, memory, column)
     return SeriesMemory(memory, column[-1].copy())

@@ -147,9 +147,7 @@ def parallel_bank(view: BarBlock, series: tuple[Series, ...], pool: ThreadPoolEx
     """The bank of `series`, one thread per series at a time."""
     rows, columns = view.close_px.shape
     values = np.empty((len(series), rows + 1, columns))
-    jobs = [
-        pool.submit(fill_series_into, view, one, values[k]) for k, one in enumerate(series)
-    ]
+    jobs = [pool.submit(fill_series_into, view, one, values[k]) for k, one in enumerate(series)]
     memories = {one: job.result() for one, job in zip(series, jobs, strict=True)}
     return Bank(values, series, memories)
 

@@ -30,7 +30,7 @@ def indicator_frame(block: BarBlock, params: Params) -> pl.DataFrame:
 
     series = _series(params)
     bank = fill_bank(block, tuple(sorted(set(series.values()))))
-    at = {name: k for name, k in zip(series, bank.slots_of(list(series.values())), strict=True)}
+    at = dict(zip(series, bank.slots_of(list(series.values())), strict=True))
     frames = []
     for s, symbol in enumerate(block.symbols):
         rows = np.flatnonzero(block.present[:, s])

@@ -13,6 +13,7 @@ from kernel.metrics import DAY_MS
 from kernel.records import Records
 from schemas.replay import CurvePoint, Excursions, Slice
 
+
 @dataclass(frozen=True)
 class Ends:
     """Rows of a trades array grouped by position: its last row, its net PnL, whether it won."""

@@ -166,8 +166,16 @@ def simulate(
     equity_start_usd = opening_equity_usd(book, bank)
     first -= known
     book.marks["bar_count"] += view.present[:first].sum(axis=0)
-    return _run(view, market_of(view, tradable), bank, params, book, first, equity_start_usd,
-                TRADE_ROWS if record_trades else 0)
+    return _run(
+        view,
+        market_of(view, tradable),
+        bank,
+        params,
+        book,
+        first,
+        equity_start_usd,
+        TRADE_ROWS if record_trades else 0,
+    )
 
 
 def _run(  # noqa: PLR0913
@@ -243,9 +251,19 @@ def book_of(state: State | None, symbols: tuple[str, ...], cash_usd: float) -> B
     if state is None:
         return book
     book.account[:] = state.account
-    for name in ("gross_pnl_usd", "fees_usd", "turnover_usd", "gross_profit_usd",
-                 "gross_loss_usd", "best_position_usd", "exposure_sum", "position_count",
-                 "win_count", "trade_count", "exposed_bar_count"):
+    for name in (
+        "gross_pnl_usd",
+        "fees_usd",
+        "turnover_usd",
+        "gross_profit_usd",
+        "gross_loss_usd",
+        "best_position_usd",
+        "exposure_sum",
+        "position_count",
+        "win_count",
+        "trade_count",
+        "exposed_bar_count",
+    ):
         book.account[name] = 0
     columns = {symbol: column for column, symbol in enumerate(symbols)}
     for k, symbol in enumerate(state.symbols):

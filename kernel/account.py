@@ -125,9 +125,13 @@ def add_to_position(
 
 @device
 def write_trade(
-    book: Book, out: Output, s: int, closed: tuple[float, float, float, float], what: tuple[int, int, int]
+    book: Book,
+    out: Output,
+    s: int,
+    closed: tuple[float, float, float, float],
+    what: tuple[int, int, int],
 ) -> None:
-    """Append one row; `closed` is (exit px, size, gross, exit fee), `what` (reason, partial, ms)."""
+    """Append a row; `closed` is (exit px, size, gross, exit fee), `what` (reason, partial, ms)."""
     account = book.account[0]
     if out.trades.shape[0] == 0:
         return

@@ -1,4 +1,4 @@
-"""Exits: stop loss, trailing stop, targets and smart exits, judged on the close in a fixed order."""
+"""Exits: stop loss, trailing stop, targets, smart exits, judged on the close in a fixed order."""
 
 from __future__ import annotations
 
@@ -94,9 +94,7 @@ def stop_px(position: Position, snap: Snapshot, profit: float, params: Params) -
 
 
 @device
-def trail_distance_atr(
-    position: Position, snap: Snapshot, profit: float, params: Params
-) -> float:
+def trail_distance_atr(position: Position, snap: Snapshot, profit: float, params: Params) -> float:
     """Distance of the trailing stop from the close, in entry ATRs."""
     declared = params.trailing_distance_atr
     low_conf = params.trailing_distance_low_conf_atr
@@ -130,9 +128,7 @@ def tighten(position: Position, level: float) -> None:
 
 
 @device
-def trailing_stop_hit(
-    position: Position, snap: Snapshot, profit: float, params: Params
-) -> bool:
+def trailing_stop_hit(position: Position, snap: Snapshot, profit: float, params: Params) -> bool:
     """Advance the trailing stop, then tell whether the close lies at or beyond it."""
     start = params.trailing_start_atr
     low_conf = params.trailing_start_low_conf_atr
@@ -210,9 +206,7 @@ def exhaustion_adx(position: Position, params: Params) -> float:
 
 
 @device
-def rsi_overextended(
-    position: Position, snap: Snapshot, profit: float, params: Params
-) -> bool:
+def rsi_overextended(position: Position, snap: Snapshot, profit: float, params: Params) -> bool:
     """True if RSI is at an extreme in the position's favour; limits tighten with profit."""
     if not params.enable_rsi_overextension_exit:
         return False
@@ -236,6 +230,19 @@ def rsi_overextended(
 
 
 @device
+def momentum_exit(position: Position, snap: Snapshot, profit: float, params: Params) -> int:
+    """Reason of the exits on a strong trend whose momentum runs against us, or REASON_NONE."""
+    run = position.side * snap.macd_run
+    if snap.adx > TSME_ADX and profit >= params.tsme_min_profit_atr:
+        fading = snap.adx_slope < 0.0 or not params.tsme_require_adx_falling
+        if fading and run <= -TSME_RUN_BARS:
+            return codes.REASON_TSME
+    if profit > MMDE_PROFIT_ATR and snap.adx > MMDE_ADX and run <= -MMDE_RUN_BARS:
+        return codes.REASON_MMDE
+    return codes.REASON_NONE
+
+
+@device
 def smart_exit(position: Position, snap: Snapshot, profit: float, params: Params) -> int:
     """Reason of the first smart exit that fires, or REASON_NONE."""
     side = position.side
@@ -243,20 +250,16 @@ def smart_exit(position: Position, snap: Snapshot, profit: float, params: Params
         return codes.REASON_TREND_BREAKDOWN
     if snap.adx < exhaustion_adx(position, params):
         return codes.REASON_TREND_EXHAUSTION
-    if params.require_macro_alignment and snap.ema_macro > 0.0:
-        if side * (snap.close_px - snap.ema_macro) < 0.0:
-            return codes.REASON_EMA_MACRO
+    has_macro = params.require_macro_alignment and snap.ema_macro > 0.0
+    if has_macro and side * (snap.close_px - snap.ema_macro) < 0.0:
+        return codes.REASON_EMA_MACRO
     underwater = side * (snap.close_px - position.avg_px) < 0.0
     calm = snap.atr < STAGNATION_ATR_RATIO * entry_atr_px(position)
     if calm and underwater and not snap.flags & codes.SYMBOL_IS_PAXG:
         return codes.REASON_STAGNATION
-    if snap.adx > TSME_ADX and profit >= params.tsme_min_profit_atr:
-        fading = snap.adx_slope < 0.0 or not params.tsme_require_adx_falling
-        if fading and side * snap.macd_run <= -TSME_RUN_BARS:
-            return codes.REASON_TSME
-    if profit > MMDE_PROFIT_ATR and snap.adx > MMDE_ADX:
-        if side * snap.macd_run <= -MMDE_RUN_BARS:
-            return codes.REASON_MMDE
+    reason = momentum_exit(position, snap, profit, params)
+    if reason != codes.REASON_NONE:
+        return reason
     if rsi_overextended(position, snap, profit, params):
         return codes.REASON_RSI_OVEREXTENSION
     return codes.REASON_NONE

@@ -1,7 +1,7 @@
 """From bars to the columns that decisions read: which series a strategy needs, and filling them.
 
-A series is (kind, window, window, window).  Its values stand in a bank `X[series, T+1, S]`: row 0 is
-what was known before the first bar (0 at a cold start), row t+1 is bar t, and a symbol without a
+A series is (kind, window, window, window).  Its values stand in a bank `X[series, T+1, S]`: row 0
+is what was known before the first bar (0 at a cold start), row t+1 is bar t, and a symbol without a
 bar keeps its last value.  So `X[k, t, s]` at bar t is the value at the symbol's own previous bar.
 Equal series of many strategies are computed once.
 """
@@ -128,7 +128,7 @@ def memory_length(series: Series) -> int:
 
 
 @device
-def series_next(
+def series_next(  # noqa: C901  one branch per kind, and nothing else
     kind: int,
     windows: tuple[int, int, int],
     memory: Floats,

@@ -20,9 +20,9 @@ def adx_floor(snap: Snapshot, params: Params) -> float:
     floor = params.entry_min_adx
     if snap.adx_slope > TMC_ADX_SLOPE:
         floor = min(floor, TMC_ADX_CAP)
-    if params.entry_ave_enabled and snap.atr_avg > 0.0:
-        if snap.atr / snap.atr_avg > params.entry_ave_atr_ratio_above:
-            floor *= params.entry_ave_adx_mult
+    stretched = snap.atr_avg > 0.0 and (snap.atr / snap.atr_avg > params.entry_ave_atr_ratio_above)
+    if params.entry_ave_enabled and stretched:
+        floor *= params.entry_ave_adx_mult
     return floor
 
 
@@ -93,6 +93,20 @@ def btc_agrees(side: int, snap: Snapshot, params: Params) -> bool:
 
 
 @device
+def is_extended(snap: Snapshot, params: Params) -> bool:
+    """True if price ran too far from the fast EMA."""
+    too_far = ema_fast_dist_frac(snap) > params.entry_ema_fast_dist_max_frac
+    return bool(params.enable_extension_filter) and too_far
+
+
+@device
+def adx_stalls(snap: Snapshot, params: Params) -> bool:
+    """True if ADX neither rises nor is so high that it need not."""
+    low = snap.adx_slope <= 0.0 and snap.adx <= params.adx_rising_saturation
+    return bool(params.require_adx_rising) and low
+
+
+@device
 def gate_failures(snap: Snapshot, floor: float, params: Params) -> int:
     """Bits `codes.GATE_*` of every gate that fails; `floor` is `adx_floor`."""
     failures = 0
@@ -100,14 +114,12 @@ def gate_failures(snap: Snapshot, floor: float, params: Params) -> int:
         failures |= codes.GATE_RANGING
     if is_anomalous(snap, params):
         failures |= codes.GATE_ANOMALY
-    if params.enable_extension_filter:
-        if ema_fast_dist_frac(snap) > params.entry_ema_fast_dist_max_frac:
-            failures |= codes.GATE_EXTENSION
+    if is_extended(snap, params):
+        failures |= codes.GATE_EXTENSION
     if not volume_confirms(snap, params):
         failures |= codes.GATE_VOLUME
-    if params.require_adx_rising:
-        if snap.adx_slope <= 0.0 and snap.adx <= params.adx_rising_saturation:
-            failures |= codes.GATE_ADX_NOT_RISING
+    if adx_stalls(snap, params):
+        failures |= codes.GATE_ADX_NOT_RISING
     if snap.adx <= floor:
         failures |= codes.GATE_ADX_LOW
     if not btc_agrees(codes.LONG, snap, params):

@@ -41,6 +41,8 @@ def run_rows(
         reset_book(book, blank)
         columns = columns_of(bank, slots[i])
         scan(market, columns, params[i], book, out, span)
-        close_all(book, out, columns.close_px[end], (end - 1, market.ts_close_ms[end - 1]), params[i])
+        close_all(
+            book, out, columns.close_px[end], (end - 1, market.ts_close_ms[end - 1]), params[i]
+        )
         curve_stats(market.ts_close_ms[first:end], out.equity_usd[first:end], start_usd, stats[i])
         ledger_stats(book.account[0], stats[i])

@@ -52,9 +52,7 @@ def add_profit_needed_atr(position: Position, snap: Snapshot, params: Params) ->
 
 
 @device
-def may_add(
-    book: Book, candidate: Candidate, snap: Snapshot, now_ms: int, params: Params
-) -> bool:
+def may_add(book: Book, candidate: Candidate, snap: Snapshot, now_ms: int, params: Params) -> bool:
     """True if a position has room, time and profit for another add."""
     position = book.positions[candidate.symbol]
     if not params.enable_pyramiding or position.adds >= params.adds_max_count:

@@ -17,7 +17,7 @@ Bools = NDArray[np.bool_]
 Records = NDArray[Any]
 
 
-class Row(np.record):
+class Row(np.record):  # type: ignore[misc]  # final in the stubs alone
     """One record, whose fields win over numpy's own names.
 
     An `np.record` answers `position.size` with its count of elements and `snap.flags` with its

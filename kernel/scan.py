@@ -45,9 +45,7 @@ def btc_state(columns: Columns, market: Market, book: Book, t: int) -> int:
 
 
 @device
-def take_snapshot(
-    snap: Snapshot, market: Market, columns: Columns, t: int, s: int
-) -> None:
+def take_snapshot(snap: Snapshot, market: Market, columns: Columns, t: int, s: int) -> None:
     """Fill `snap` with symbol `s` at row `t`; breadth and BTC state are the caller's."""
     now = t + 1
     snap.close_px = columns.close_px[now, s]
@@ -115,9 +113,9 @@ def standard_may_fire(
         lowest *= min(params.entry_ave_adx_mult, 1.0)
     if adx <= lowest:
         return False
-    if params.require_adx_rising and adx <= params.adx_rising_saturation:
-        if adx <= columns.adx[t, s]:
-            return False
+    must_rise = params.require_adx_rising and adx <= params.adx_rising_saturation
+    if must_rise and adx <= columns.adx[t, s]:
+        return False
     hist = columns.macd_hist[t + 1, s]
     return signals.macd_allows(side, hist, columns.macd_run[t + 1, s], params)
 
@@ -156,9 +154,9 @@ def try_exit(
     reason, fraction = exit_decision(position, snap, params, cooling)
     if reason != codes.REASON_NONE:
         ledger.close_position(book, out, s, snap.close_px, (reason, fraction, now_ms), params)
-        if reason == codes.REASON_TAKE_PROFIT_PARTIAL:
-            if params.partial_tp_stop == codes.STOP_LOCK_ENTRY:
-                tighten(position, position.avg_px)
+        locks = params.partial_tp_stop == codes.STOP_LOCK_ENTRY
+        if locks and reason == codes.REASON_TAKE_PROFIT_PARTIAL:
+            tighten(position, position.avg_px)
     if ended and position.side != codes.FLAT:
         what = (codes.REASON_DELISTED, 1.0, now_ms)
         ledger.close_position(book, out, s, snap.close_px, what, params)
@@ -247,9 +245,7 @@ def route_signal(
 
 
 @device
-def step(
-    market: Market, columns: Columns, params: Params, book: Book, out: Output, t: int
-) -> None:
+def step(market: Market, columns: Columns, params: Params, book: Book, out: Output, t: int) -> None:
     """Decide row `t` for all symbols and write the marked equity at its close."""
     now_ms = market.ts_close_ms[t]
     snap = book.snaps[0]
@@ -329,7 +325,7 @@ def scan(
 def close_all(
     book: Book, out: Output, close_px: Floats, now: tuple[int, int], params: Params
 ) -> None:
-    """Close what is open at the end of the data; `now` is (row, time); equity of the row follows."""
+    """Close what is open at the end of the data, and mark the row; `now` is (row, time)."""
     for s in range(book.positions.shape[0]):
         if book.positions[s].side != codes.FLAT:
             what = (codes.REASON_END_OF_DATA, 1.0, now[1])

@@ -155,9 +155,7 @@ def transformed_side(side: int, snap: Snapshot, params: Params) -> tuple[int, bo
     reverse = bool(params.reverse_entry_signal)
     if params.enable_auto_reverse:
         reverse = (
-            params.auto_reverse_breadth_low
-            <= snap.breadth
-            <= params.auto_reverse_breadth_high
+            params.auto_reverse_breadth_low <= snap.breadth <= params.auto_reverse_breadth_high
         )
     if reverse:
         side = -side

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,8 +93,16 @@ def measure(folder: Path, data: Path | None) -> list[Figure]:
     )
     perpkit("fetch", *fetched, "--store", str(store), "--root", str(folder))
     perpkit(
-        "fetch", "--synthetic", "--symbols-count", str(SWEEP_SYMBOLS), "--bars", str(SWEEP_BARS),
-        "--store", str(wide), "--root", str(folder),
+        "fetch",
+        "--synthetic",
+        "--symbols-count",
+        str(SWEEP_SYMBOLS),
+        "--bars",
+        str(SWEEP_BARS),
+        "--store",
+        str(wide),
+        "--root",
+        str(folder),
     )
     base, spec = folder / "base.yaml", folder / "sweep.yaml"
     perpkit("config", "init", "--out", str(base))
@@ -125,9 +133,9 @@ def measure(folder: Path, data: Path | None) -> list[Figure]:
     ]
 
 
-def least(values) -> float:  # type: ignore[no-untyped-def]
+def least(values: Iterable[float]) -> float:
     """The smallest: what disturbs a measurement only ever adds."""
-    return float(min(values))
+    return min(values)
 
 
 def perpkit(*arguments: str) -> Cost:
@@ -180,12 +188,8 @@ def probe_kernel(store: str) -> dict[str, float]:
 
 def probe_load(store: str) -> dict[str, float]:
     """CPU seconds of loading the store into aligned arrays, imports apart."""
-    import apsw
-    import numpy as np
-
     from core.store.candles import load
 
-    assert apsw.Connection, np.zeros
     began_s = cpu_s()
     block = load(Path(store), "1h")
     return {"cpu_s": cpu_s() - began_s, "bars": float(block.bar_count)}
@@ -237,9 +241,7 @@ def probe_sweep(store: str, threads: str, rows: str) -> dict[str, float]:
     params = to_records(strategies)
     run_grid(block, params[:1], window=Window(), initial_equity_usd=1e4, threads=1)
     began_s = monotonic_s()
-    run = run_grid(
-        block, params, window=Window(), initial_equity_usd=1e4, threads=int(threads)
-    )
+    run = run_grid(block, params, window=Window(), initial_equity_usd=1e4, threads=int(threads))
     bars = run.symbol_bars_per_row * len(params)
     return {"rate": bars / (monotonic_s() - began_s)}
 

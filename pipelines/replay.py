@@ -139,7 +139,12 @@ def _replay(  # noqa: PLR0913
     )
     report = report_of(simulation, loaded, block, request, sets)
     path = write_artifact(
-        running.run, report, name=name, sources=sources, synthetic=block.synthetic, clock=clock,
+        running.run,
+        report,
+        name=name,
+        sources=sources,
+        synthetic=block.synthetic,
+        clock=clock,
         force=request.force,
     )
     files = write_files(request, simulation, loaded, block, running, clock)

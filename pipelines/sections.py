@@ -13,6 +13,7 @@ MAX_INLINE = 6
 # Milliseconds since 1970 are shown as times from this on (2001); shorter ones are durations.
 FIRST_TS_MS = 1_000_000_000_000
 SHORT_HASH = 12
+PAGE_COLUMNS = 118
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,11 @@ def listed(names: Sequence[str], count: int = MAX_INLINE) -> str:
     """The first names, and how many there are if that is not all."""
     shown = ", ".join(names[:count])
     return shown if len(names) <= count else f"{shown} and {len(names) - count:,} more"
+
+
+def cut(text: str, columns: int) -> str:
+    """The text if it fits, otherwise its beginning and ` ...`."""
+    return text if len(text) <= columns else f"{text[: columns - 4]} ..."
 
 
 def _is_nested(value: object) -> bool:

@@ -15,7 +15,15 @@ from typing import Any
 from core.artifacts.runs import FOLDERS, Run, resolve_artifact
 from core.artifacts.tree import read_any, read_artifact
 from core.errors import InputError
-from pipelines.sections import Section, fields, label, short_hash, value_text
+from pipelines.sections import (
+    PAGE_COLUMNS,
+    Section,
+    cut,
+    fields,
+    label,
+    short_hash,
+    value_text,
+)
 from pipelines.show_reports import HEADLINES, RENDERERS, command_section
 from schemas.artifact import Envelope, RunMetadata
 
@@ -88,7 +96,12 @@ def _run_page(run: Run) -> Page:
 
 
 def _folder_section(folder: str, files: Sequence[Mapping[str, str]], count: int) -> Section:
-    rows = [(short_name(entry["name"]), entry["kind"], entry["headline"]) for entry in files]
+    names = [short_name(entry["name"]) for entry in files]
+    taken = max(map(len, names)) + max(len(entry["kind"]) for entry in files) + 4
+    rows = [
+        (name, entry["kind"], cut(entry["headline"], PAGE_COLUMNS - taken))
+        for name, entry in zip(names, files, strict=True)
+    ]
     if count > len(files):
         rows.append((f"and {count - len(files)} more", "", ""))
     return Section(folder, ("file", "kind", "headline"), tuple(rows))

@@ -7,7 +7,6 @@ from typing import Any
 
 from pipelines.sections import (
     Section,
-    day,
     figure,
     listed,
     minute,
@@ -89,12 +88,11 @@ EXCURSIONS = (
 
 
 def replay_headline(body: Mapping[str, Any]) -> str:
-    """Net result, risk and span in one line."""
-    metrics, span = body["metrics"], body["span"]
+    """Net result and risk in one line."""
+    metrics = body["metrics"]
     return (
-        f"net {signed_usd(metrics['net_pnl_usd'])} USD, {metrics['position_count']:,} positions, "
-        f"drawdown {percent(metrics['drawdown_max_frac'])}, Sharpe {figure(metrics['sharpe'])}, "
-        f"{day(span['first_open_utc'])} to {day(span['last_close_utc'])}"
+        f"net {signed_usd(metrics['net_pnl_usd'])} USD, Sharpe {figure(metrics['sharpe'])}, "
+        f"drawdown {percent(metrics['drawdown_max_frac'])}, {metrics['position_count']:,} positions"
     )
 
 

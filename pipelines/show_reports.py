@@ -10,6 +10,7 @@ from pipelines.sections import (
     Headline,
     Renderer,
     Section,
+    cut,
     day,
     figure,
     label,
@@ -50,8 +51,7 @@ def data_headline(body: Mapping[str, Any]) -> str:
     """Size and faults of what is stored."""
     rows = "bars" if body["holds"] == "candles" else "rates"
     return (
-        f"{body['holds']} {body['interval']}: {body['symbol_count']} symbols, {body['bars']:,} "
-        f"{rows}, {day(body['first_utc'])} to {day(body['last_utc'])}, {body['gaps']:,} gaps, "
+        f"{body['symbol_count']} symbols, {body['bars']:,} {rows}, {body['gaps']:,} gaps, "
         f"{body['outliers']:,} outliers"
     )
 
@@ -116,11 +116,10 @@ def _symbol(symbol: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def deployment_headline(body: Mapping[str, Any]) -> str:
-    """What changed where, by whom and why."""
-    reason = f": {body['reason']}" if body["reason"] else ""
+    """What changed where, and by whom."""
     return (
-        f"{body['action']} in lane {body['lane']}: {_config(body['before_config_id'])} -> "
-        f"{_config(body['after_config_id'])}, by {body['by']}{reason}"
+        f"{body['lane']}: {_config(body['before_config_id'])} -> "
+        f"{_config(body['after_config_id'])} by {body['by']}"
     )
 
 
@@ -204,15 +203,17 @@ def command_section(commands: Sequence[Mapping[str, Any]]) -> Section:
             str(record["ended_at"]),
             str(record["exit_code"]),
             str(len(record["outputs"])),
-            _cut(" ".join(record["argv"])),
+            cut(_typed(record), ARGUMENTS_SHOWN),
         )
         for number, record in enumerate(commands, 1)
     )
     return Section("commands", ("#", "command", "ended at", "exit", "files", "arguments"), rows)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= ARGUMENTS_SHOWN else f"{text[: ARGUMENTS_SHOWN - 4]} ..."
+def _typed(record: Mapping[str, Any]) -> str:
+    """The arguments after the command's own name."""
+    argv = list(record["argv"])
+    return " ".join(argv[1:] if argv[:1] == [record["command"]] else argv)
 
 
 def _run_sections(body: Mapping[str, Any]) -> list[Section]:

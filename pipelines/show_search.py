@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.sections import (
+    PAGE_COLUMNS,
     Section,
     figure,
     label,
@@ -16,7 +17,6 @@ from pipelines.sections import (
     signed_usd,
 )
 
-PAGE_COLUMNS = 118
 TOP_SHOWN = 10
 
 CHECK_TITLES = {

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,9 @@ from kernel.records import STATS, Records
 from schemas.artifact import Source
 from schemas.base import Value
 from schemas.sweep import Combinations, Objective, SweepCandidate, SweepReport, Windows
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Note = Callable[[str], None]
 Progress = Callable[[int, int, str], None]
@@ -141,7 +145,7 @@ def windows_of(loaded: LoadedSweep, expansion: Expansion, block: BarBlock) -> Wi
     )
 
 
-def _sweep(  # noqa: PLR0913
+def _sweep(
     request: SweepRequest,
     search: Search,
     running: RunningCommand,
@@ -175,8 +179,13 @@ def _sweep(  # noqa: PLR0913
     top = write_top(search, found, request, running)
     report = report_of(request, search, found, top, results)
     path = write_artifact(
-        running.run, report, name=name, sources=sources, synthetic=search.block.synthetic,
-        clock=clock, force=True,
+        running.run,
+        report,
+        name=name,
+        sources=sources,
+        synthetic=search.block.synthetic,
+        clock=clock,
+        force=True,
     )
     running.outputs.append(path)
     return SweepResult(path, report, [running.run.dir / one.config_path for one in top], speed)
@@ -254,7 +263,7 @@ def count_trials(
         ledger.append(line)
 
 
-def results_frame(search: Search, found: Found):  # type: ignore[no-untyped-def]
+def results_frame(search: Search, found: Found) -> pl.DataFrame:
     """One row per evaluated combination: its axis values, its figures, its ratios (null: none)."""
     import polars as pl
 
@@ -329,7 +338,7 @@ def write_top(
     return tuple(top)
 
 
-def candidate_of(  # noqa: PLR0913
+def candidate_of(
     rank: int,
     row: int,
     identity: str,

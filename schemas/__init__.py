@@ -3,7 +3,8 @@
 Declared here:
 
     base              Strict, and `param`, the one way to declare a setting
-    strategy          the parameters of a strategy, with strategy_signals and strategy_trade
+    strategy          the parameters of a strategy, with strategy_orders, strategy_signals,
+                      strategy_thresholds and strategy_trade
     strategy_file     the YAML file of a strategy and its sections
     artifact          the envelope, Body, and the metadata of a run
     fetch  replay  sweep  validation  deployment  state

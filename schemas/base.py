@@ -1,4 +1,4 @@
-"""What every declared thing shares: strict models, and `param`, the one way to declare a setting."""
+"""What every declared thing shares: strict models, and `param`, the way to declare a setting."""
 
 from __future__ import annotations
 
@@ -47,6 +47,4 @@ def param(  # noqa: PLR0913
         extra["x-when"] = {"path": when[0], "equals": when[1]}
     if not kernel:
         extra["x-kernel"] = False
-    return Field(
-        default, description=meaning, gt=gt, ge=ge, lt=lt, le=le, json_schema_extra=extra
-    )
+    return Field(default, description=meaning, gt=gt, ge=ge, lt=lt, le=le, json_schema_extra=extra)

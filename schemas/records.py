@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from kernel.params import PARAMS
+from kernel.params import PARAMS, Params
 from schemas.base import Value
 from schemas.parameters import Type, parameters
 from schemas.strategy import Strategy, value_at
@@ -29,10 +29,9 @@ def fields() -> tuple[tuple[str, str, Type, Mapping[str, int]], ...]:
     )
 
 
-def to_record(strategy: Strategy) -> np.record:
+def to_record(strategy: Strategy) -> Params:
     """The strategy as one kernel record, whose fields are read as attributes."""
-    record = to_records([strategy])[0]
-    assert isinstance(record, np.record)
+    record: Params = to_records([strategy])[0]
     return record
 
 

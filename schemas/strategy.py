@@ -13,12 +13,11 @@ from typing import Literal, NamedTuple, Self
 from pydantic import model_validator
 
 from schemas.base import Group, Value, param
-from schemas.strategy_signals import WINDOW_MAX_BARS, Filters, Indicators, MarketRegime, Thresholds
+from schemas.strategy_signals import WINDOW_MAX_BARS, Filters, Indicators, MarketRegime
+from schemas.strategy_thresholds import Thresholds
 from schemas.strategy_trade import Trade
 
-Interval = Literal[
-    "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d", "3d", "1w"
-]
+Interval = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d", "3d", "1w"]
 
 
 class Engine(Group):
@@ -28,11 +27,16 @@ class Engine(Group):
         "1h", "interval", "Bars that indicators and decisions are made on.", kernel=False
     )
     lookback_bars: int = param(
-        200, "bars", "Bars that a symbol must have before it may enter.", ge=1,
+        200,
+        "bars",
+        "Bars that a symbol must have before it may enter.",
+        ge=1,
         le=5 * WINDOW_MAX_BARS,
     )
     excursions_count_entry_bar: bool = param(
-        False, "switch", "Count the whole entry bar, which lies before the entry, into the worst "
+        False,
+        "switch",
+        "Count the whole entry bar, which lies before the entry, into the worst "
         "and best excursion of a trade.",
     )
 

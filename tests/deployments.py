@@ -1,7 +1,7 @@
 """Strategies with gate reports to deploy, and a lane that is killed at every file operation.
 
-As a program it prints one JSON line per kill: `python -m tests.deployments FOLDER ACTION`. The tests
-run it so, because a process that is to be forked must have no threads.
+As a program, `python -m tests.deployments FOLDER ACTION COUNT`, it prints one JSON line per kill.
+The tests run it so, because a process that is to be forked must have no threads.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.artifacts.hashing import content_hash, sha256_file
 from core.artifacts.tree import find_runs, open_run, read_artifact, write_artifact
-from core.clock import ManualClock, SystemClock
+from core.clock import ManualClock, SystemClock, monotonic_s, sleep_s
 from core.config import load_strategy
 from core.gates import check
 from pipelines.deploy import DeployRequest, run
@@ -119,16 +119,14 @@ def change(request: DeployRequest) -> None:
 
 
 def events(root: Path) -> list[DeploymentEvent]:
-    """All events of a root, oldest run first."""
-    return [
-        read_artifact(path, DeploymentEvent)[1]
-        for run_ in find_runs(root)
-        for path in sorted((run_.dir / "logs").glob("*.json"))
-    ]
+    """All events of a root, oldest first; their names end in the instant and the config id."""
+    paths = [path for run_ in find_runs(root) for path in (run_.dir / "logs").glob("*.json")]
+    ordered = sorted(paths, key=lambda path: int(path.stem.split("-")[-2]))
+    return [read_artifact(path, DeploymentEvent)[1] for path in ordered]
 
 
 def held(root: Path, items: dict[str, Judged]) -> dict[str, str]:
-    """Which item each file of the lane is, `none` where there is no file, `torn` if it is neither."""
+    """Which item each file of the lane is; `none` where there is no file, `torn` if it is none."""
     names = {item.sha256: name for name, item in items.items()}
     found = {}
     for name in ("strategy", "previous"):
@@ -137,48 +135,66 @@ def held(root: Path, items: dict[str, Judged]) -> dict[str, str]:
     return found
 
 
-def kill_at_each_operation(folder: Path, action: str) -> Iterator[dict[str, object]]:
-    """Change a lane, killed before its 1st, 2nd, 3rd ... file operation until none is left.
+def kills(folder: Path, action: str, count: int) -> Iterator[dict[str, object]]:
+    """Change a lane and be killed in the midst of it, again and again.
 
-    The lane holds `second`, and `first` before that; it is given `third`, or rolled back. Yields
-    what the lane held right after the kill and after the next command, and how many events of
-    whole changes there are then.
+    With `count` 0 before its 1st, 2nd, 3rd ... file operation, until none is left; otherwise
+    `count` times at instants spread over the time that the change takes. The lane holds `second`,
+    and `first` before that; it is given `third`, or rolled back. Yields what the lane held right
+    after the kill and after the next command, and which whole changes were logged then.
     """
     items = {
         name: judged(folder / "judged", name, stop_loss_atr=stop)
         for name, stop in (("first", 1.0), ("second", 2.0), ("third", 3.0))
     }
+    names = {item.config_id: name for name, item in items.items()}
     template = folder / "template"
     change(deploy_request(template, items["first"]))
     change(deploy_request(template, items["second"]))
-    for nth in range(1, KILLS_MAX):
+    takes_s = _time_s(template, folder / "timed", lambda root: _request(root, action, items))
+    for nth in range(1, (count or KILLS_MAX) + 1):
         root = folder / str(nth)
         shutil.copytree(template, root)
-        request = (
-            deploy_request(root, items["third"]) if action == "deploy" else rollback_request(root)
-        )
-        ended = _killed_at(nth, root, request)
+        delay_s = takes_s * nth / count if count else None
+        ended = _killed(root, _request(root, action, items), nth, delay_s)
         killed = held(root, items)
         change(deploy_request(root, items[killed["strategy"]]))
         yield {
-            "nth": nth,
             "ended": ended,
             "killed": killed,
             "settled": held(root, items),
-            "events": [event.after_config_id for event in events(root)],
+            "logged": [names[event.after_config_id] for event in events(root)],
             "left": sorted(path.name for path in (root / "lanes" / LANE).iterdir()),
         }
-        if ended:
+        if ended and not count:
             return
 
 
-def _killed_at(nth: int, root: Path, request: DeployRequest) -> bool:
-    """Carry out the request in a child that dies before its nth operation; True if it ended."""
+def _request(root: Path, action: str, items: dict[str, Judged]) -> DeployRequest:
+    return deploy_request(root, items["third"]) if action == "deploy" else rollback_request(root)
+
+
+def _time_s(template: Path, root: Path, request_of: Callable[[Path], DeployRequest]) -> float:
+    shutil.copytree(template, root)
+    started_s = monotonic_s()
+    change(request_of(root))
+    return monotonic_s() - started_s
+
+
+def _killed(root: Path, request: DeployRequest, nth: int, delay_s: float | None) -> bool:
+    """Carry out the request in a child that is killed; True if it ended before that.
+
+    Without a delay it kills itself before its nth operation on a file of the lane or its logs.
+    """
     child = os.fork()
     if child == 0:
-        _die_before(nth, (f"{root}/lanes/", "/logs/"))
+        if delay_s is None:
+            _die_before(nth, (f"{root}/lanes/", "/logs/"))
         change(request)
         os._exit(0)
+    if delay_s is not None:
+        sleep_s(delay_s)
+        os.kill(child, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert code in (0, -signal.SIGKILL), code
     return code == 0
@@ -201,5 +217,5 @@ def _die_before(nth: int, places: tuple[str, ...]) -> None:
 
 
 if __name__ == "__main__":
-    for line in kill_at_each_operation(Path(sys.argv[1]), sys.argv[2]):
+    for line in kills(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])):
         print(json.dumps(line), flush=True)  # noqa: T201

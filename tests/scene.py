@@ -15,8 +15,7 @@ import numpy as np
 from core.market.bars import HOUR_MS, BarBlock
 from core.simulate import market_of, new_book
 from kernel import codes
-from kernel.features import SLOT_COUNT, columns_of
-from kernel.records import TRADE, Book, Floats, Output, Records
+from kernel.records import TRADE, Book, Columns, Floats, Output, Records
 from kernel.scan import close_all, scan
 from schemas.base import Value
 from schemas.records import to_record
@@ -41,7 +40,7 @@ NEUTRAL: Mapping[str, float] = {
     "vol_short": 100.0,
     "slow_slope_frac": 0.0,
 }
-"""Every series that decisions read, in the order of the kernel's slots."""
+"""Every series that decisions read."""
 
 UP: Mapping[str, float] = {
     "ema_fast": 99.5,
@@ -200,7 +199,7 @@ class Scene:
             counters=np.zeros(codes.COUNTER_COUNT, np.int64),
             counts_gates=True,
         )
-        columns = columns_of(np.stack(list(self.columns.values())), np.arange(SLOT_COUNT))
+        columns = Columns(**self.columns)
         assert scan(market, columns, params, book, out, (0, rows)) == rows
         now = (rows - 1, int(market.ts_close_ms[-1]))
         close_all(book, out, columns.close_px[-1], now, params)

@@ -221,7 +221,7 @@ def test_the_first_mode_that_fires_wins() -> None:
 
     both = signalled(bar, values, before=crossing)
     weak = signalled({**bar, "rsi": 51.0}, values, before=crossing)
-    weaker = signalled({**bar, "rsi": 51.0}, values)
+    weaker = signalled({**bar, "rsi": 51.0}, values, before={"ema_fast": 99.9})
 
     modes = [played.trades[0]["entry_mode"] for played in (both, weak, weaker)]
     assert modes == [codes.MODE_STANDARD, codes.MODE_PULLBACK, codes.MODE_SLOW_DRIFT]

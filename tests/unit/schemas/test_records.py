@@ -11,7 +11,8 @@ from kernel.params import PARAMS, Params
 from schemas.parameters import by_path, parameters
 from schemas.records import fields, to_record, to_records
 from schemas.strategy import Strategy, strategy_from, value_at
-from schemas.strategy_trade import Confidence, Trade
+from schemas.strategy_orders import Confidence
+from schemas.strategy_trade import Trade
 
 
 def test_every_field_has_one_name_and_stands_in_declaration_order() -> None:

@@ -47,17 +47,19 @@ def other_version(version: object) -> Callable[[dict[str, Any]], None]:
     return lambda raw: raw.update(version=version)
 
 
-def first_number_raised(raw: dict[str, Any]) -> None:
-    """Raise the first number of the body, wherever it is, by one."""
-    assert raise_number(raw["body"])
+def edit_body(raw: dict[str, Any]) -> None:
+    """Change the first number or free text of the body, wherever it is, so that it still fits."""
+    assert changed_within(raw["body"])
 
 
-def raise_number(node: Any) -> bool:
-    items = node.items() if isinstance(node, dict) else enumerate(node)
-    for key, value in items:
+def changed_within(node: Any) -> bool:
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
         if isinstance(value, dict | list):
-            if raise_number(value):
+            if changed_within(value):
                 return True
+        elif key == "reason":
+            node[key] = value + "!"
+            return True
         elif isinstance(value, int | float) and not isinstance(value, bool):
             node[key] = value + 1
             return True
@@ -71,8 +73,8 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "an unknown kind": (lambda raw: raw.update(kind="replay-repork"), "perpkit does not know"),
     "no kind": (lambda raw: raw.pop("kind"), "it has no kind"),
     "a field too many": (lambda raw: raw["body"].update(extra=1), "does not fit its schema"),
-    "other sources": (lambda raw: raw.update(synthetic=not raw["synthetic"]), "was changed after"),
-    "an edited number": (first_number_raised, "was changed after it was written"),
+    "a false origin": (lambda raw: raw.update(synthetic=not raw["synthetic"]), "was changed after"),
+    "an edited body": (edit_body, "was changed after it was written"),
 }
 
 
