@@ -50,7 +50,7 @@ def validate(  # noqa: PLR0913  a command's signature is its interface
     from cli.output import Progress, echo_note, echo_result, table_text
     from core.clock import SystemClock
     from pipelines.validate import ValidateRequest, run
-    from pipelines.verdict_table import verdict_head, verdict_table
+    from pipelines.verdict_table import verdict_data, verdict_head, verdict_table
 
     request = ValidateRequest(
         target=target,
@@ -64,29 +64,10 @@ def validate(  # noqa: PLR0913  a command's signature is its interface
     )
     with Progress(0, "validate") as progress:
         result = run(request, SystemClock(), echo_note, progress)
-    reports = [verdict.report for verdict in result.verdicts]
     echo_note("\n".join(verdict_head(result.verdicts)))
     echo_note(table_text(*verdict_table(result.verdicts)))
     for verdict in result.survivors:
         echo_note(f"gate report: {verdict.path}")
-    echo_result(
-        [verdict.config for verdict in result.survivors],
-        {
-            "candidates": [
-                {
-                    "rank": verdict.report.rank,
-                    "config_id": verdict.report.config_id,
-                    "config": str(verdict.config),
-                    "gate_report": str(verdict.path),
-                    "passed": verdict.report.passed,
-                    "checks": [check.model_dump() for check in verdict.report.checks],
-                }
-                for verdict in result.verdicts
-            ],
-            "trial_count": reports[0].trial_count,
-            "sharpe_expected_best": reports[0].sharpe_expected_best,
-        },
-        result.warnings,
-        as_json=as_json,
-        refusal=result.refusal,
-    )
+    configs = [verdict.config for verdict in result.survivors]
+    data = verdict_data(result.verdicts)
+    echo_result(configs, data, result.warnings, as_json=as_json, refusal=result.refusal)

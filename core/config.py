@@ -55,6 +55,21 @@ class LoadedStrategy:
     symbols: Mapping[str, Strategy] = field(default_factory=dict)
     symbol_origins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
+    def common(self, *, at: str = "") -> Strategy:
+        """The strategy of all symbols, which must not differ: the kernel trades one set of values.
+
+        Raises InputError when a symbol has values of its own; `at` names another place than the
+        file's `symbols` section.
+        """
+        if self.symbols:
+            raise InputError(
+                f"the strategy has values of its own for {', '.join(sorted(self.symbols))}; this "
+                "version trades one set for all symbols",
+                at=at or f"{self.path}: symbols",
+                hint="remove the `symbols` section, or use a file for each symbol",
+            )
+        return self.strategy
+
     def for_symbol(self, symbol: str) -> Strategy:
         """The strategy that holds for a symbol: its own, or the common one."""
         return self.symbols.get(symbol, self.strategy)

@@ -8,7 +8,6 @@ from pathlib import Path
 from core.artifacts.hashing import canonical_json, sha256_hex
 from core.axes import dotted
 from core.config import LoadedStrategy, load_strategy
-from core.errors import InputError
 from core.yaml_file import YamlFile, read_model, read_yaml_file
 from schemas.sweep import SweepSpec
 
@@ -42,10 +41,5 @@ def load_sweep(path: Path) -> LoadedSweep:
     spec = read_model(file, SweepSpec)
     base = load_strategy(path.parent / spec.base)
     loaded = LoadedSweep(file, spec, base)
-    if base.symbols:
-        raise InputError(
-            f"the base has values of its own for {', '.join(sorted(base.symbols))}",
-            at=loaded.place("base"),
-            hint="sweep a base without a `symbols` section",
-        )
+    base.common(at=loaded.place("base"))
     return loaded

@@ -14,6 +14,7 @@ from kernel.sizing import entry_margin_usd, leverage_of
 FAST_ADX_SLOPE: Final = 0.75
 EXTREME_RSI_LONG: Final = 65.0
 EXTREME_RSI_SHORT: Final = 35.0
+MINUTE_MS: Final = 60_000
 
 
 @device
@@ -59,7 +60,7 @@ def may_add(book: Book, candidate: Candidate, snap: Snapshot, now_ms: int, param
         return False
     if candidate.confidence < params.add_min_confidence:
         return False
-    if now_ms - position.ts_last_add_ms < params.add_cooldown_minutes * 60_000.0:
+    if now_ms - position.ts_last_add_ms < params.add_cooldown_minutes * MINUTE_MS:
         return False
     profit = position.side * (snap.close_px - position.avg_px)
     if candidate.atr_px <= 0.0:

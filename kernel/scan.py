@@ -6,6 +6,8 @@ same arguments for one row.
 
 from __future__ import annotations
 
+from typing import Final
+
 from kernel import account as ledger
 from kernel import codes, gates, signals
 from kernel.exits import exit_decision, tighten
@@ -13,6 +15,12 @@ from kernel.jit import device, loop
 from kernel.params import Params
 from kernel.portfolio import fill_candidates
 from kernel.records import Book, Columns, Floats, Ints, Market, Output, Snapshot
+
+REENTRY_WEAK_ADX: Final = 25.0
+REENTRY_STRONG_ADX: Final = 40.0
+"""Between these the wait before entering the same side again shrinks from longest to shortest."""
+
+MINUTE_MS: Final = 60_000
 
 
 @device
@@ -172,10 +180,11 @@ def reentry_blocked(
         return False
     if mark.last_exit_reason == codes.REASON_SIGNAL_FLIP:
         return False
-    weight = min(max((snap.adx - 25.0) / 15.0, 0.0), 1.0)
+    span = REENTRY_STRONG_ADX - REENTRY_WEAK_ADX
+    weight = min(max((snap.adx - REENTRY_WEAK_ADX) / span, 0.0), 1.0)
     longest = params.reentry_cooldown_max_minutes
     minutes = longest + weight * (params.reentry_cooldown_min_minutes - longest)
-    return now_ms - mark.ts_last_exit_ms < int(minutes * 60_000.0)
+    return now_ms - mark.ts_last_exit_ms < int(minutes * MINUTE_MS)
 
 
 @device

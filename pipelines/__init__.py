@@ -5,6 +5,7 @@ rows              a file of candles or funding rates, checked row by row
 data_report       what a fetch found, and the limits of `--require`
 replay            a strategy over stored bars, with report, trades and state
 sweep             a grid over the search window; the best as strategies
+sweep_results     the table of results, and which rows may be ranked
 validate          candidates judged on the holdout, one gate report each
 candidates        what `validate` judges, and on which bars
 verdict_table     verdicts as a table

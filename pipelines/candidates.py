@@ -138,8 +138,7 @@ def _case_of_config(
     path: Path, store: Path, holdout_frac: float, initial_equity_usd: float
 ) -> Case:
     loaded = load_strategy(path)
-    _refuse_symbol_sections(loaded)
-    strategy = loaded.strategy
+    strategy = loaded.common()
     block = load(store, strategy.engine.interval)
     windows = cut_windows(
         block.ts_open_ms,
@@ -254,12 +253,3 @@ def _changed(config: Path, why: str) -> RefusedError:
         at=str(config),
         hint="sweep again, or judge the changed file alone with `perpkit validate FILE.yaml`",
     )
-
-
-def _refuse_symbol_sections(loaded: LoadedStrategy) -> None:
-    if loaded.symbols:
-        raise InputError(
-            f"the strategy has values of its own for {', '.join(sorted(loaded.symbols))}",
-            at=f"{loaded.path}: symbols",
-            hint="judge a file without a `symbols` section",
-        )

@@ -69,25 +69,13 @@ def run(request: ReplayRequest, clock: Clock, note: Note) -> ReplayResult:
     if request.interval is not None:
         sets = (*sets, f"engine.interval={request.interval}")
     loaded = load_strategy(request.config, mode=request.mode, sets=sets)
-    refuse_symbol_sections(loaded)
-    block = load(request.store, loaded.strategy.engine.interval)
+    block = load(request.store, loaded.common().engine.interval)
     block.columns_of(request.symbols)
     window = window_of(request.start, request.end)
     with running_command(
         request.root, clock, request.run_id, command="replay", argv=sys.argv[1:]
     ) as running:
         return _replay(request, sets, loaded, block, window, running, clock, note)
-
-
-def refuse_symbol_sections(loaded: LoadedStrategy) -> None:
-    """Raise InputError for values that differ by symbol: the kernel trades one set for all."""
-    if loaded.symbols:
-        named = ", ".join(sorted(loaded.symbols))
-        raise InputError(
-            f"this version trades one set of values for all symbols, but {named} differ",
-            at=f"{loaded.path}: symbols",
-            hint="remove those sections, or replay each symbol from a file of its own",
-        )
 
 
 def window_of(start: str | None, end: str | None) -> Window:

@@ -68,7 +68,7 @@ def _artifact_page(path: Path) -> Page:
             ("synthetic", "yes" if envelope.synthetic else "no"),
             ("content hash", envelope.content_hash[:16]),
             *(
-                ("source", f"{short_name(item.path)}  {item.sha256[:16]}")
+                ("source", f"{short_name(item.path)}  {short_hash(item.sha256)}")
                 for item in envelope.sources
             ),
         ),

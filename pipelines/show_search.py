@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 from pipelines.sections import (
     PAGE_COLUMNS,
     Section,
+    cut,
     figure,
     label,
     listed,
@@ -17,6 +19,7 @@ from pipelines.sections import (
     signed_usd,
 )
 
+TEXT_COLUMNS = 105
 TOP_SHOWN = 10
 
 CHECK_TITLES = {
@@ -36,7 +39,7 @@ def sweep_headline(body: Mapping[str, Any]) -> str:
         return f"{tried}{stopped}, none with enough positions"
     best = body["top"][0]["metrics"]
     return (
-        f"{tried}{stopped}, {len(body['top'])} candidates, best: net "
+        f"{tried}{stopped}, best of {len(body['top'])}: net "
         f"{signed_usd(best['net_pnl_usd'])} USD, Sharpe {figure(best['sharpe'])}"
     )
 
@@ -47,11 +50,15 @@ def sweep_sections(body: Mapping[str, Any]) -> list[Section]:
     asked = (
         ("base", f"{spec['base']}, config {short_hash(body['base_config_id'])}"),
         ("method", f"{spec['method']} over {len(body['axes'])} axes, best by {spec['objective']}"),
-        ("axes", listed(body["axes"], 3)),
+        ("axes", cut(listed(body["axes"], 3), TEXT_COLUMNS)),
         ("bars", f"{body['interval']}, {len(body['symbols'])} symbols: {listed(body['symbols'])}"),
         ("equity", f"{figure(body['initial_equity_usd'])} USD at the start of each row"),
         ("results", f"{body['results_path']}, one row per point"),
-        *(("note", text) for text in body["notes"]),
+        *(
+            ("" if number else "note", line)
+            for text in body["notes"]
+            for number, line in enumerate(wrap(text, TEXT_COLUMNS))
+        ),
         *((("stopped", "before the end: what was done is kept"),) if body["interrupted"] else ()),
     )
     points = (
@@ -104,13 +111,21 @@ def _top(body: Mapping[str, Any]) -> list[Section]:
     wide = [(*row, *more) for row, more in zip(figures, values, strict=True)]
     if _width((*header, *leaves), wide) <= PAGE_COLUMNS:
         return [Section(title, (*header, *leaves), tuple(wide)), *shared]
-    by_axis = tuple((path, *(row[k] for row in values)) for k, path in enumerate(varying))
-    ranks = tuple(f"#{each['rank']}" for each in top)
     return [
         Section(title, header, tuple(figures)),
-        Section("where the candidates differ", ("axis", *ranks), by_axis),
+        _differences(varying, values),
         *shared,
     ]
+
+
+def _differences(paths: Sequence[str], values: Sequence[Sequence[str]]) -> Section:
+    """One line per axis, one column per candidate, as many of them as the page is wide."""
+    for count in range(len(values), 0, -1):
+        header = ("axis", *(f"#{rank}" for rank in range(1, count + 1)))
+        rows = [(path, *(row[k] for row in values[:count])) for k, path in enumerate(paths)]
+        if _width(header, rows) <= PAGE_COLUMNS:
+            break
+    return Section("where the candidates differ", header, tuple(rows))
 
 
 def _shared(paths: Sequence[str], values: Mapping[str, Any]) -> list[Section]:

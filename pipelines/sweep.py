@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from core.artifacts.hashing import canonical_json, sha256_file, sha256_hex
 from core.artifacts.manifest import RunningCommand, running_command
@@ -21,35 +20,26 @@ from core.errors import PerpkitError
 from core.expansion import Expansion, expand
 from core.grid import run_grid
 from core.market.bars import BarBlock
-from core.ratios import ratio_columns
-from core.simulate import Window, simulate
+from core.simulate import simulate
 from core.store.candles import load
 from core.store.ledger import TrialLedger, TrialLine, venue_of
 from core.sweep_spec import LoadedSweep, load_sweep
 from core.tables import write_parquet_atomic
 from core.windows import cut_windows, longest_window_bars
 from kernel.jit import is_compiled, kernel_id
-from kernel.records import STATS, Records
+from kernel.records import STATS
+from pipelines.sweep_results import Found, Search, candidate_of, ranked_rows, results_frame
 from schemas.artifact import Source
-from schemas.base import Value
-from schemas.sweep import Combinations, Objective, SweepCandidate, SweepReport, Windows
+from schemas.sweep import Combinations, SweepCandidate, SweepReport, Windows
 
 if TYPE_CHECKING:
-    import polars as pl
+    pass
 
 Note = Callable[[str], None]
 Progress = Callable[[int, int, str], None]
 
 ROWS_PER_PASS = 20_000
 """Rows whose records are in memory at once: about 22 MB."""
-
-OBJECTIVES: dict[Objective, str] = {
-    "sharpe": "sharpe",
-    "net_pnl": "net_pnl_usd",
-    "sortino": "sortino",
-    "calmar": "calmar",
-}
-"""Objective -> the results column that it ranks by, most first."""
 
 
 @dataclass(frozen=True)
@@ -63,34 +53,6 @@ class SweepRequest:
     initial_equity_usd: float = 10_000.0
     threads: int | None = None
     force: bool = False
-
-
-@dataclass(frozen=True)
-class Search:
-    """A sweep that is ready to run: what to try on which bars."""
-
-    loaded: LoadedSweep
-    block: BarBlock
-    windows: Windows
-    expansion: Expansion
-
-    @property
-    def window(self) -> Window:
-        """The bars that the search trades; none later is seen."""
-        return Window(self.windows.search_start_ms, self.windows.search_end_ms)
-
-
-@dataclass(frozen=True)
-class Found:
-    """Figures of the rows in order; `done` is False for rows that a stop left out."""
-
-    stats: Records
-    done: npt.NDArray[np.bool_]
-
-    @property
-    def interrupted(self) -> bool:
-        """True if rows were left out."""
-        return not bool(self.done.all())
 
 
 @dataclass(frozen=True)
@@ -168,9 +130,11 @@ def _sweep(
             return SweepResult(path, report, configs, None)
     if not is_compiled():
         note("compiling the decision kernel, once per version: about 15 s")
+    with TrialLedger.open(request.root):
+        pass  # a ledger that is damaged must stop the sweep before its results, not after
     started_s, started_cpu_s = monotonic_s(), cpu_s()
     found = evaluate(search, request, progress)
-    bars = symbol_bars(search) * int(found.done.sum())
+    bars = search.symbol_bars * int(found.done.sum())
     speed = Speed(monotonic_s() - started_s, cpu_s() - started_cpu_s, bars)
     count_trials(request.root, running, search, found, clock)
     results = running.run.path(SweepReport.folder, f"{name}.parquet")
@@ -202,19 +166,11 @@ def sweep_name(search: Search, initial_equity_usd: float) -> str:
     return f"{search.loaded.sha256[:12]}-{sha256_hex(canonical_json(inputs))[:8]}"
 
 
-def symbol_bars(search: Search) -> int:
-    """Bars of all symbols that one row decides."""
-    opens = search.block.ts_open_ms
-    last_ms = search.windows.search_end_ms
-    inside = (opens >= search.windows.search_start_ms) & (opens < last_ms)
-    return int(search.block.present[inside].sum())
-
-
 def evaluate(search: Search, request: SweepRequest, progress: Progress) -> Found:
     """Figures of every row; Ctrl-C leaves the rest out."""
     total = search.expansion.row_count
     found = Found(np.zeros(total, STATS), np.zeros(total, np.bool_))
-    per_row = symbol_bars(search)
+    per_row = search.symbol_bars
     began_s = monotonic_s()
     for start in range(0, total, ROWS_PER_PASS):
         stop = min(start + ROWS_PER_PASS, total)
@@ -263,51 +219,6 @@ def count_trials(
         ledger.append(line)
 
 
-def results_frame(search: Search, found: Found) -> pl.DataFrame:
-    """One row per evaluated combination: its axis values, its figures, its ratios (null: none)."""
-    import polars as pl
-
-    rows = np.flatnonzero(found.done)
-    columns: dict[str, pl.Series] = {"row": pl.Series("row", rows)}
-    for index, axis in enumerate(search.expansion.grid.axes):
-        levels = search.expansion.levels[rows, index]
-        values = pl.Series(axis.path, list(axis.all_levels))
-        columns[axis.path] = values.gather(levels)
-    stats = found.stats[rows]
-    for name in STATS.names or ():
-        columns[name] = pl.Series(name, np.ascontiguousarray(stats[name]))
-    for name, column in ratio_columns(stats).items():
-        columns[name] = pl.Series(name, column).fill_nan(None)
-    return pl.DataFrame(columns)
-
-
-def ranked_rows(search: Search, found: Found) -> npt.NDArray[np.int64]:
-    """Rows that may be ranked, best first; of rows with equal figures only the first.
-
-    Two rows whose figures agree to the last bit made the same trades: a parameter that differs
-    between them did nothing, and judging both would count one candidate twice.
-    """
-    spec = search.loaded.spec
-    column = OBJECTIVES[spec.objective]
-    value = ratio_columns(found.stats).get(column)
-    if value is None:
-        value = found.stats[column]
-    rankable = found.done & np.isfinite(value)
-    rankable &= found.stats["position_count"] >= spec.min_positions
-    rows = np.flatnonzero(rankable)
-    order = rows[np.argsort(-value[rows], kind="stable")]
-    seen: set[bytes] = set()
-    kept: list[int] = []
-    for row in order:
-        figures = found.stats[row].tobytes()
-        if figures not in seen:
-            seen.add(figures)
-            kept.append(int(row))
-        if len(kept) == spec.top:
-            break
-    return np.array(kept, np.int64)
-
-
 def write_top(
     search: Search, found: Found, request: SweepRequest, running: RunningCommand
 ) -> tuple[SweepCandidate, ...]:
@@ -336,32 +247,6 @@ def write_top(
         running.outputs.append(path)
         top.append(candidate_of(rank, int(row), identity, path, values, found.stats[row]))
     return tuple(top)
-
-
-def candidate_of(
-    rank: int,
-    row: int,
-    identity: str,
-    path: Path,
-    values: dict[str, Value],
-    stats: np.record,
-) -> SweepCandidate:
-    """One entry of the report's top; the caller has compared it with a full replay."""
-    figures: dict[str, float | int | None] = {
-        name: stats[name].item() for name in STATS.names or ()
-    }
-    for name, column in ratio_columns(figures).items():
-        figures[name] = float(column) if np.isfinite(column) else None
-    return SweepCandidate(
-        rank=rank,
-        row=row,
-        config_id=identity,
-        config_path=f"configs/{path.name}",
-        config_sha256=sha256_file(path),
-        values=values,
-        metrics=figures,
-        verified=True,
-    )
 
 
 def report_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from core.clock import utc_iso
 from pipelines.validate import Verdict
@@ -44,6 +45,26 @@ def verdict_table(verdicts: Sequence[Verdict]) -> tuple[list[str], list[list[str
     asked = [f"   {check.comparison} {_text(check, check.limit)}" for check in first.checks]
     limits = ["", "limit", *asked, *("" for _ in first.holdout[1:]), ""]
     return header, [limits, *(_row(verdict.report) for verdict in verdicts)]
+
+
+def verdict_data(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """The same for machines."""
+    first = verdicts[0].report
+    return {
+        "candidates": [
+            {
+                "rank": verdict.report.rank,
+                "config_id": verdict.report.config_id,
+                "config": str(verdict.config),
+                "gate_report": str(verdict.path),
+                "passed": verdict.report.passed,
+                "checks": [check.model_dump() for check in verdict.report.checks],
+            }
+            for verdict in verdicts
+        ],
+        "trial_count": first.trial_count,
+        "sharpe_expected_best": first.sharpe_expected_best,
+    }
 
 
 def _row(report: GateReport) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cli import main
 from core.artifacts.hashing import sha256_file
 from core.artifacts.tree import find_run, read_artifact
 from core.clock import ManualClock
@@ -377,3 +378,35 @@ def test_the_table_has_one_line_per_candidate_with_every_verdict(root: Path, run
         assert marks == ["ok" if check.passed else "NO" for check in verdict.report.checks]
         assert row[-1] == ("passed" if verdict.report.passed else "refused")
     assert any("4 trials counted" in line for line in verdict_head(result.verdicts))
+
+
+def arguments(root: Path, run_id: str, gates: str) -> list[str]:
+    paths = ["--store", str(root / "stores"), "--root", str(root), "--gates", str(root / gates)]
+    return ["validate", run_id, *paths]
+
+
+def test_stdout_holds_the_survivors_and_nothing_else(
+    root: Path, run_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main.run(arguments(root, run_id, "loose.yaml"))
+
+    shown = capsys.readouterr()
+    survivors = validate(root, run_id).survivors
+    assert code == 0
+    assert shown.out.splitlines() == [str(verdict.config) for verdict in survivors]
+    assert "gate report: " in shown.err
+    assert "daily Sharpe" in shown.err
+
+
+def test_a_refusal_exits_1_with_every_verdict_in_the_json(
+    root: Path, run_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main.run([*arguments(root, run_id, "hard.yaml"), "--json"])
+
+    shown = capsys.readouterr()
+    answer = json.loads(shown.out)
+    assert code == 1
+    assert (answer["ok"], answer["error"]["code"]) == (False, 1)
+    assert [each["passed"] for each in answer["data"]["candidates"]] == [False, False, False]
+    assert answer["data"]["candidates"][0]["checks"][0]["name"] == "position_count"
+    assert "error: all 3 candidates were refused" in shown.err
