@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,9 +30,6 @@ from kernel.records import STATS
 from pipelines.sweep_results import Found, Search, candidate_of, ranked_rows, results_frame
 from schemas.artifact import Source
 from schemas.sweep import Combinations, SweepCandidate, SweepReport, Windows
-
-if TYPE_CHECKING:
-    pass
 
 Note = Callable[[str], None]
 Progress = Callable[[int, int, str], None]
