@@ -12,7 +12,7 @@ from cli.output import echo_note, echo_result, echo_text, table_text
 
 config = typer.Typer(
     name="config",
-    help="Write, show, explain and check strategy files and other settings.",
+    help="Write, show, explain and check strategies and other files.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

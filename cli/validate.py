@@ -40,7 +40,7 @@ def validate(  # noqa: PLR0913  a command's signature is its interface
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Judge candidates on the holdout; print the configurations that passed every gate.
+    """Judge candidates on the holdout; print those that passed.
 
     Each candidate gets a gate report, gates/<config id>.json beside configs/<config id>.yaml.
     Exits 1 when all were refused.

@@ -113,15 +113,6 @@ def test_a_command(
     assert said(capsys, *arguments.split()) == snapshot
 
 
-@pytest.mark.parametrize(
-    "command", ["", "init", "show", "explain", "check", "schema", "import-reference"]
-)
-def test_help(
-    command: str, capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
-) -> None:
-    assert said(capsys, *filter(None, [command, "--help"])) == snapshot
-
-
 def test_an_import(
     folder: Path, capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
 ) -> None:
