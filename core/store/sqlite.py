@@ -34,20 +34,37 @@ def open_writer(path: Path) -> apsw.Connection:
 
 
 def open_reader(path: Path) -> apsw.Connection:
-    """The file at `path`, which must be there, opened so that it cannot be changed."""
+    """The file at `path`, which must be there, opened so that it cannot be changed.
+
+    What a killed writer left half done is rolled back first, which only a writer may do.
+    """
     with reported(path):
         if not path.is_file():
             raise InputError(f"the store has no file {path.name}", at=str(path))
-        # In a folder that we may not write to, SQLite cannot make the shared-memory file that WAL
-        # needs, and nobody else of our kind can be writing either.
-        wal = path.with_name(f"{path.name}-wal")
-        is_still = not os.access(path.parent, os.W_OK) and not wal.exists()
-        connection = apsw.Connection(
-            f"file:{quote(str(path.absolute()))}{'?immutable=1' if is_still else ''}",
-            flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
-        )
-        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        connection = _read_only(path)
+        try:
+            connection.execute("PRAGMA schema_version").fetchall()
+        except apsw.ReadOnlyError:
+            connection.close()
+            open_writer(path).close()
+            connection = _read_only(path)
+        except apsw.Error:
+            connection.close()
+            raise
         return connection
+
+
+def _read_only(path: Path) -> apsw.Connection:
+    # In a folder that we may not write to, SQLite cannot make the shared-memory file that WAL
+    # needs, and nobody else of our kind can be writing either.
+    wal = path.with_name(f"{path.name}-wal")
+    is_still = not os.access(path.parent, os.W_OK) and not wal.exists()
+    connection = apsw.Connection(
+        f"file:{quote(str(path.absolute()))}{'?immutable=1' if is_still else ''}",
+        flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
+    )
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    return connection
 
 
 @contextmanager
