@@ -10,6 +10,7 @@ signals     which side, how sure, by which entry mode
 gates       may a signal be acted on at all
 sizing      size of an entry or add
 exits       every way out, in a fixed order
+headwind    how deep a loser that pays funding may sink
 account     the ledger: fills, fees, marks
 portfolio   adds and entries in rank order under the caps
 scan        the loop over instants

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from kernel import codes
+from kernel.headwind import headwind_exceeded
 from kernel.jit import device
 from kernel.params import Params
 from kernel.records import Position, Snapshot
@@ -257,6 +258,9 @@ def smart_exit(position: Position, snap: Snapshot, profit: float, params: Params
     calm = snap.atr < STAGNATION_ATR_RATIO * entry_atr_px(position)
     if calm and underwater and not snap.flags & codes.SYMBOL_IS_PAXG:
         return codes.REASON_STAGNATION
+    headwind = headwind_exceeded(position, snap, profit, entry_atr_px(position))
+    if params.enable_funding_headwind_exit and headwind:
+        return codes.REASON_FUNDING_HEADWIND
     reason = momentum_exit(position, snap, profit, params)
     if reason != codes.REASON_NONE:
         return reason

@@ -56,6 +56,7 @@ SERIES_FIELDS: Final = (
     "bb_window_bars",
     "bb_width_avg_window_bars",
     "require_macro_alignment",
+    "enable_funding_headwind_exit",
     "entry_ave_enabled",
     "use_stoch_rsi_filter",
     "require_volume_confirmation",
@@ -80,13 +81,13 @@ def series_of(params: Params) -> tuple[Series, ...]:
         0,
     )
     short = (KIND_VOLUME_MEAN, int(params.vol_trend_window_bars), 0, 0)
+    macro = (KIND_EMA, int(params.ema_macro_window_bars), 0, 0)
+    reads_macro = params.require_macro_alignment or params.enable_funding_headwind_exit
     return (
         (KIND_CLOSE, 0, 0, 0),
         (KIND_EMA, int(params.ema_fast_window_bars), 0, 0),
         (KIND_EMA, int(params.ema_slow_window_bars), 0, 0),
-        (KIND_EMA, int(params.ema_macro_window_bars), 0, 0)
-        if params.require_macro_alignment
-        else NO_SERIES,
+        macro if reads_macro else NO_SERIES,
         (KIND_MACD_HIST, 0, 0, 0),
         (KIND_MACD_RUN, 0, 0, 0),
         (KIND_ATR, int(params.atr_window_bars), 0, 0),

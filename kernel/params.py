@@ -71,6 +71,7 @@ PARAMS_FIELDS = [
     ("trend_exhaustion_source", "i8"),
     ("trend_exhaustion_adx_below", "f8"),
     ("trend_exhaustion_low_conf_adx_below", "f8"),
+    ("enable_funding_headwind_exit", "i8"),
     ("tsme_min_profit_atr", "f8"),
     ("tsme_require_adx_falling", "i8"),
     ("enable_rsi_overextension_exit", "i8"),
@@ -226,6 +227,7 @@ class Params:
     trend_exhaustion_source: int  # 0 own, 1 entry_threshold
     trend_exhaustion_adx_below: float
     trend_exhaustion_low_conf_adx_below: float
+    enable_funding_headwind_exit: int
     tsme_min_profit_atr: float
     tsme_require_adx_falling: int
     enable_rsi_overextension_exit: int

@@ -37,7 +37,7 @@ class Market(NamedTuple):
     `ts_close_ms` is `[T]`.  Prices are USD, 0 where `present` is False.  `last_bar_index[S]` is the
     row of a symbol's final bar, or T and more while the symbol lives.  `flags[S]` are
     `codes.SYMBOL_*`; `tradable[S]` is False for symbols that are context only; `btc_index` is the
-    column of BTC, -1 without it.
+    column of BTC, -1 without it.  `funding_rate_1h` is the last rate known at the close, 0 if none.
     """
 
     ts_close_ms: Ints
@@ -49,6 +49,7 @@ class Market(NamedTuple):
     flags: Ints
     tradable: Bools
     btc_index: int
+    funding_rate_1h: Floats
 
 
 class Columns(NamedTuple):
@@ -126,6 +127,8 @@ class Snapshot:
     vol_short: float
     slow_slope_frac: float
     breadth: float
+    funding_rate_1h: float
+    ts_ms: int
     macd_run: int
     btc_state: int
     flags: int

@@ -61,6 +61,7 @@ def take_snapshot(snap: Snapshot, market: Market, columns: Columns, t: int, s: i
     snap.high_px = market.high_px[t, s]
     snap.low_px = market.low_px[t, s]
     snap.volume = market.volume[t, s]
+    snap.funding_rate_1h = market.funding_rate_1h[t, s]
     snap.ema_fast = columns.ema_fast[now, s]
     snap.prev_ema_fast = columns.ema_fast[t, s]
     snap.ema_slow = columns.ema_slow[now, s]
@@ -258,6 +259,7 @@ def step(market: Market, columns: Columns, params: Params, book: Book, out: Outp
     """Decide row `t` for all symbols and write the marked equity at its close."""
     now_ms = market.ts_close_ms[t]
     snap = book.snaps[0]
+    snap.ts_ms = now_ms
     snap.btc_state = btc_state(columns, market, book, t)
     snap.breadth = 50.0
     if params.enable_regime_filter or params.enable_auto_reverse:

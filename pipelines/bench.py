@@ -173,7 +173,7 @@ def child(command: list[str], env: dict[str, str]) -> Cost:
 def probe_kernel(store: str) -> dict[str, float]:
     """CPU seconds of indicators and decisions over the whole store, the best of a few."""
     from core.simulate import simulate
-    from core.store.candles import load
+    from core.store.market import load
     from schemas.strategy import Strategy
 
     block = load(Path(store), "1h")
@@ -188,7 +188,7 @@ def probe_kernel(store: str) -> dict[str, float]:
 
 def probe_load(store: str) -> dict[str, float]:
     """CPU seconds of loading the store into aligned arrays, imports apart."""
-    from core.store.candles import load
+    from core.store.market import load
 
     began_s = cpu_s()
     block = load(Path(store), "1h")
@@ -197,7 +197,7 @@ def probe_load(store: str) -> dict[str, float]:
 
 def probe_cold(store: str) -> dict[str, float]:
     """Wall seconds of the first replay and first sweep row, the compilation with them."""
-    from core.store.candles import load
+    from core.store.market import load
     from schemas.strategy import Strategy
 
     block = load(Path(store), "1h")
@@ -218,7 +218,7 @@ def probe_sweep(store: str, threads: str, rows: str) -> dict[str, float]:
 
     from core.grid import run_grid
     from core.simulate import Window
-    from core.store.candles import load
+    from core.store.market import load
     from schemas.records import to_records
     from schemas.strategy import strategy_from
 

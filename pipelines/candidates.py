@@ -12,8 +12,8 @@ from core.clock import utc_iso
 from core.config import LoadedStrategy, load_strategy
 from core.errors import HaltError, InputError, RefusedError, UsageError
 from core.market.bars import BarBlock
-from core.store.candles import load
 from core.store.ledger import TrialLine, overlapping, venue_of
+from core.store.market import load
 from core.windows import cut_windows, longest_window_bars, overlaps, refuse_overlap
 from kernel.jit import kernel_id
 from schemas.artifact import Envelope, Source

@@ -202,6 +202,7 @@ CORRECTIONS: dict[str, Value] = {
     "trade.fee_on_unslipped_px": True,
     "trade.enable_breakeven_stop": False,
     "trade.enable_dynamic_tp": False,
+    "trade.enable_funding_headwind_exit": False,
     "trade.partial_tp_stop": "keep",
     "trade.trend_exhaustion_source": "entry_threshold",
     "engine.lookback_bars": 200,

@@ -66,7 +66,6 @@ class ReplayReport(Body):
     version: ClassVar[Literal[1]] = 1
 
     config_id: str = Field(pattern=SHA256_PATTERN, description="Effective configuration.")
-    strategy_path: str = Field(min_length=1, description="Strategy file as given.")
     mode: str | None = Field(description="Mode of the file that was applied.")
     sets: tuple[str, ...] = Field(description="`--set` values that were applied.")
     span: Span
@@ -82,7 +81,6 @@ class ReplayReport(Body):
     excursions: Excursions
     gates: dict[str, int] = Field(description="Checks, and what each gate and filter stopped.")
     curve: tuple[CurvePoint, ...]
-    trades_path: str | None = Field(description="Trades file that was written, if asked for.")
     trades_sha256: str = Field(
         pattern=SHA256_PATTERN, description="Hash of the trades' logical content."
     )

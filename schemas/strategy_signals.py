@@ -35,7 +35,6 @@ class Indicators(Group):
         ge=1,
         le=WINDOW_MAX_BARS,
         axis=(140, 200, 260),
-        when=("filters.require_macro_alignment", True),
     )
     adx_window_bars: int = param(
         14,

@@ -168,6 +168,13 @@ class Trade(Orders):
         axis=(0.0, 15.0, 30.0),
         when=EXHAUSTION,
     )
+    enable_funding_headwind_exit: bool = param(
+        True,
+        "switch",
+        "Leave a losing position that pays funding, sooner the higher the rate and the longer it "
+        "is held; acts where funding rates are stored.",
+        axis=(False, True),
+    )
     tsme_min_profit_atr: float = param(
         1.0,
         "ATR",

@@ -122,6 +122,7 @@ class Scene:
         self.high_px = np.full((rows, len(symbols)), np.nan)
         self.low_px = np.full((rows, len(symbols)), np.nan)
         self.volume = np.full((rows, len(symbols)), 100.0)
+        self.funding_rate_1h = np.zeros((rows, len(symbols)))
         self.present = np.ones((rows, len(symbols)), np.bool_)
         self.last_bar_index = np.full(len(symbols), rows, np.int64)
 
@@ -129,7 +130,7 @@ class Scene:
         """Give one bar these values; high and low follow the close unless given."""
         s = self.symbols.index(symbol)
         for name, value in values.items():
-            if name in ("high_px", "low_px", "volume"):
+            if name in ("high_px", "low_px", "volume", "funding_rate_1h"):
                 getattr(self, name)[row, s] = value
             else:
                 self.columns[name][row + 1, s] = value
@@ -183,6 +184,7 @@ class Scene:
             synthetic=True,
             sha256="0" * 64,
             path="scene",
+            funding_rate_1h=self.funding_rate_1h,
         )
 
     def play(

@@ -6,8 +6,9 @@ Markets are short and wild and windows are small, so that a few hundred bars see
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -100,8 +101,14 @@ def random_series(seed: int, bar_count: int | None = None) -> list[SymbolBars]:
 
 
 def random_market(seed: int, bar_count: int | None = None) -> BarBlock:
-    """A market of 250 to 400 hourly bars, or `bar_count`."""
-    return block_of(random_series(seed, bar_count))
+    """A market of 250 to 400 hourly bars, or `bar_count`, most of them with funding rates."""
+    block = block_of(random_series(seed, bar_count))
+    rng = np.random.default_rng([seed, 5])
+    if rng.random() < 0.2:
+        return block
+    hours = -(-len(block.ts_open_ms) // 8)
+    rates = rng.normal(0.0, 6e-5, (hours, len(block.symbols))).repeat(8, axis=0)
+    return replace(block, funding_rate_1h=rates[: len(block.ts_open_ms)].copy())
 
 
 def random_value(rng: np.random.Generator, parameter: Parameter) -> Value:
@@ -141,9 +148,16 @@ EASY: Mapping[str, Value] = {
 
 
 def random_values(seed: int) -> dict[str, Value]:
-    """A value for every kernel parameter; pairs that must stand in order do."""
+    """A value for every kernel parameter; pairs that must stand in order do.
+
+    Each is drawn by its own name, so that a new parameter leaves the others as they were.
+    """
+    values = {
+        each.path: random_value(np.random.default_rng([seed, zlib.crc32(each.path.encode())]), each)
+        for each in parameters()
+        if each.in_kernel
+    }
     rng = np.random.default_rng([seed, 2])
-    values = {each.path: random_value(rng, each) for each in parameters() if each.in_kernel}
     for path, value in EASY.items():
         if rng.random() < 0.7:
             values[path] = value

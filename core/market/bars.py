@@ -106,7 +106,8 @@ class BarBlock:
     `present` is False there.  `last_bar_index` is the index of a symbol's last bar when its data
     ends before the store's last bar, and the length of the timeline when it does not end; it is
     found on the whole store, so that a cut does not make a symbol look delisted.
-    `sha256` covers all of this but the path.
+    `funding_rate_1h` is the last rate known at each bar's close, 0.0 where none is known, or None
+    when the store holds no rates (`core.market.funding`).  `sha256` covers all but the path.
     """
 
     symbols: tuple[str, ...]
@@ -123,6 +124,7 @@ class BarBlock:
     synthetic: bool
     sha256: str
     path: str
+    funding_rate_1h: Floats | None = None
 
     @property
     def bar_count(self) -> int:
@@ -160,6 +162,9 @@ class BarBlock:
             close_px=self.close_px[first:end],
             volume=self.volume[first:end],
             present=self.present[first:end],
+            funding_rate_1h=None
+            if self.funding_rate_1h is None
+            else self.funding_rate_1h[first:end],
             last_bar_index=np.where(ended < end, ended - first, end - first).astype(np.int64),
         )
 
@@ -180,6 +185,7 @@ class BarBlock:
             close_px=self.close_px[:length],
             volume=self.volume[:length],
             present=self.present[:length],
+            funding_rate_1h=None if self.funding_rate_1h is None else self.funding_rate_1h[:length],
             last_bar_index=np.minimum(self.last_bar_index, length),
         )
         return replace(part, sha256=block_sha256(part))
@@ -226,7 +232,9 @@ def block_sha256(block: BarBlock) -> str:
     digest = hashlib.sha256(
         json.dumps([block.interval, block.synthetic, list(block.symbols)]).encode()
     )
-    arrays = (block.open_px, block.high_px, block.low_px, block.close_px, block.volume)
+    arrays = [block.open_px, block.high_px, block.low_px, block.close_px, block.volume]
+    if block.funding_rate_1h is not None:
+        arrays.append(block.funding_rate_1h)
     for array in (block.ts_open_ms, block.last_bar_index, block.present, *arrays):
         digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
     return digest.hexdigest()

@@ -6,5 +6,6 @@ series    rows keyed by symbol and time; revisions
 sqlite    opening, transactions, what SQLite's errors mean
 candles   closed bars, one file per interval
 funding   one rate per symbol and hour
+market    bars with the funding rates that the store holds
 ledger    every configuration ever tried, counted; append-only
 """

@@ -290,7 +290,7 @@ def _reported(path: Path) -> Iterator[None]:
         raise InputError(
             f"the trial ledger cannot be written: {error}",
             at=str(path),
-            hint="make the folder writable, or choose another --root",
+            hint="check free space and permissions, or choose another --root; it is as it was",
         ) from error
     except OSError as error:
         raise InputError(

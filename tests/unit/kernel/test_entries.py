@@ -13,6 +13,7 @@ from tests.scene import Played, Scene
 Bar = Mapping[str, float]
 Values = Mapping[str, Value]
 RANGING = {"filters.enable_ranging_filter": True, "thresholds.ranging.min_votes_count": 1}
+TWO_VOTES = {**RANGING, "thresholds.ranging.min_votes_count": 2}
 ANOMALY = {"filters.enable_anomaly_filter": True}
 EXTENSION = {"filters.enable_extension_filter": True}
 VOLUME = {"filters.require_volume_confirmation": True}
@@ -46,6 +47,14 @@ def signalled(bar: Bar, values: Values | None = None, *, before: Bar | None = No
             {"bb_width_ratio": 0.79},
             "",
         ),
+        ({**TWO_VOTES, "thresholds.ranging.adx_below": 30.5}, {}, {}, ""),
+        ({**TWO_VOTES, "thresholds.ranging.rsi_high": 60.5}, {}, {}, ""),
+        (
+            {**TWO_VOTES, "thresholds.ranging.rsi_high": 60.5},
+            {},
+            {"bb_width_ratio": 0.79},
+            "blocked_by_ranging",
+        ),
         (ANOMALY, {"close_px": 90.0}, {}, "blocked_by_anomaly"),
         (ANOMALY, {"close_px": 91.0}, {}, ""),
         (ANOMALY, {}, {"ema_fast": 66.0, "ema_slow": 60.0}, "blocked_by_anomaly"),
@@ -53,6 +62,7 @@ def signalled(bar: Bar, values: Values | None = None, *, before: Bar | None = No
         (EXTENSION, {}, {"ema_fast": 96.2, "ema_slow": 90.0}, ""),
         (VOLUME, {}, {"volume": 90.0, "vol_short": 90.0}, "blocked_by_volume"),
         (VOLUME, {}, {"volume": 90.0, "vol_short": 101.0}, ""),
+        (VOLUME, {}, {"volume": 100.0, "vol_short": 90.0}, "blocked_by_volume"),
         (BOTH_VOLUMES, {}, {"volume": 150.0, "vol_short": 100.0}, "blocked_by_volume"),
         (BOTH_VOLUMES, {}, {"volume": 150.0, "vol_short": 101.0}, ""),
         (RISING, {}, {}, "blocked_by_adx_not_rising"),
@@ -68,6 +78,14 @@ def signalled(bar: Bar, values: Values | None = None, *, before: Bar | None = No
             {"adx": 25.6},
             "blocked_by_adx_low",
         ),
+        (
+            {"thresholds.entry.min_adx": 35.0},
+            {"adx": 25.0},
+            {"adx": 25.5},
+            "blocked_by_adx_low",
+        ),
+        ({"thresholds.entry.min_adx": 35.0}, {"adx": 24.4}, {"adx": 25.0}, "blocked_by_adx_low"),
+        ({"thresholds.entry.min_adx": 35.0}, {"adx": 24.5}, {"adx": 25.1}, ""),
         # An ATR above its mean raises the floor by a quarter.
         (AVE, {"adx": 27.5}, {"adx": 27.5, "atr": 1.51}, "blocked_by_adx_low"),
         (AVE, {"adx": 27.5}, {"adx": 27.6, "atr": 1.51}, ""),
@@ -145,11 +163,36 @@ def test_a_standard_entry_asks_for_all_of_its_conditions(
     assert signalled(bar, values).counters["entries"] == int(enters)
 
 
-def test_a_short_mirrors_a_long() -> None:
-    played = Scene(3).down(1).play()
+@pytest.mark.parametrize(
+    ("values", "bar", "enters"),
+    [
+        ({}, {}, True),
+        ({}, {"rsi": 46.0, "adx": 31.0}, False),  # midway between weak 44 and strong 48
+        ({}, {"rsi": 45.9, "adx": 31.0}, True),
+        ({"thresholds.entry.macd_mode": "accel"}, {"macd_run": 1.0}, False),
+        ({"thresholds.entry.macd_mode": "sign"}, {"macd_hist": 0.0}, False),
+        ({"filters.use_stoch_rsi_filter": True}, {"stoch_k": 0.15}, False),
+        ({"filters.use_stoch_rsi_filter": True}, {"stoch_k": 0.16}, True),
+        ({"filters.require_macro_alignment": True}, {"ema_macro": 101.0}, False),
+        ({"filters.require_macro_alignment": True}, {"ema_macro": 101.1}, True),
+        ({"trade.enable_ssf_filter": True}, {"macd_hist": 0.0}, False),
+        (REEF, {"rsi": 29.9}, False),
+        (REEF, {"rsi": 30.0}, True),
+        (REEF, {"rsi": 25.0, "adx": 45.0}, True),
+        (REEF, {"rsi": 24.9, "adx": 45.0}, False),
+        ({**PULLBACK}, {"rsi": 50.0}, True),
+        ({**PULLBACK}, {"rsi": 50.1}, False),
+        ({**PULLBACK}, {"macd_hist": 0.0}, False),
+        ({**DRIFT}, {"rsi": 50.0, "slow_slope_frac": -0.0006}, True),
+        ({**DRIFT}, {"rsi": 50.1, "slow_slope_frac": -0.0006}, False),
+        ({**DRIFT}, {"slow_slope_frac": -0.0005}, False),
+        ({**DRIFT}, {"slow_slope_frac": 0.0006}, False),
+    ],
+)
+def test_a_short_mirrors_a_long(values: Values, bar: Bar, enters: bool) -> None:
+    played = Scene(3).bar(0, ema_fast=100.0).down(1, **bar).play(values)
 
-    assert [row["side"] for row in played.trades] == [codes.SHORT]
-    assert Scene(3).down(1, rsi=44.5, adx=22.1).play().trades == []
+    assert [row["side"] for row in played.trades] == [codes.SHORT] * enters
 
 
 @pytest.mark.parametrize(
@@ -199,6 +242,7 @@ def test_a_pullback_has_its_declared_confidence(confidence: str) -> None:
             True,
         ),
         ({}, {"slow_slope_frac": 0.001, "adx": 9.9}, False),
+        ({}, {"slow_slope_frac": 0.001, "adx": 10.0}, True),
         ({}, {"slow_slope_frac": 0.001, "ema_slow": 100.0, "ema_fast": 100.5}, False),
         ({}, {"slow_slope_frac": 0.001, "ema_slow": 99.9, "ema_fast": 100.5}, True),
     ],
@@ -208,6 +252,34 @@ def test_a_drift_follows_a_steady_slope(values: Values, bar: Bar, enters: bool) 
 
     assert [row["entry_mode"] for row in played.trades] == [codes.MODE_SLOW_DRIFT] * enters
     assert {row["confidence"] for row in played.trades} <= {codes.CONFIDENCE_LOW}
+
+
+@pytest.mark.parametrize("mode", [PULLBACK, DRIFT], ids=["pullback", "drift"])
+@pytest.mark.parametrize(
+    ("values", "bar", "btc", "enters"),
+    [
+        (BTC, {}, {"ema_slow": 101.0}, False),
+        (BTC, {}, {"ema_slow": 99.0}, True),
+        (EXTENSION, {"ema_fast": 96.1, "ema_slow": 90.0}, {}, False),
+        (ANOMALY, {"ema_fast": 66.0, "ema_slow": 60.0}, {}, False),
+        (VOLUME, {"volume": 90.0, "vol_short": 90.0}, {}, False),
+        (RISING, {}, {}, True),  # nor does the floor of a standard entry hold
+    ],
+)
+def test_the_weaker_modes_share_some_gates_with_the_standard_one(
+    mode: Values, values: Values, bar: Bar, btc: Bar, enters: bool
+) -> None:
+    scene = Scene(4, ["AAA", "BTC"]).bar(1, "AAA", ema_fast=100.0).bar(1, "BTC", **btc)
+
+    played = scene.up(2, "AAA", slow_slope_frac=0.001, **bar).play({**mode, **values})
+
+    assert played.counters["entries"] == int(enters)
+
+
+def test_a_range_holds_a_pullback_back() -> None:
+    ranging = {**RANGING, "thresholds.ranging.adx_below": 30.5}
+
+    assert signalled({}, {**PULLBACK, **ranging}, before={"ema_fast": 100.0}).trades == []
 
 
 def test_the_first_mode_that_fires_wins() -> None:
@@ -270,7 +342,9 @@ def crowded(row_zero: list[str], values: Values, side: str = "up") -> Played:
     scene = Scene(4, ["AAA", "BBB", "CCC", "DDD"])
     for symbol in scene.symbols:
         above = symbol in row_zero
-        scene.bar(1, symbol, ema_fast=100.0, ema_slow=99.0 if above else 101.0, rsi=50.0)
+        scene.bar(1, symbol, ema_fast=101.0 if above else 99.0, rsi=50.0)
+        # This instant's own values, turned around, are not part of the breadth yet.
+        scene.bar(2, symbol, ema_fast=99.0 if above else 101.0, rsi=50.0)
     (scene.up if side == "up" else scene.down)(2, "AAA")
     return scene.play(values)
 

@@ -65,7 +65,10 @@ def held(
         ({"close_px": 103.99}, {}, HELD),
         ({"ema_fast": 99.85, "ema_slow": 100.0}, {}, "trend_breakdown"),
         ({"ema_fast": 99.95, "ema_slow": 100.0}, {}, HELD),
+        ({"ema_fast": 99.8995, "ema_slow": 100.0}, {}, "trend_breakdown"),
+        ({"ema_fast": 99.9005, "ema_slow": 100.0}, {}, HELD),
         ({"ema_fast": 99.95, "ema_slow": 100.0, "adx": 25.0}, {}, "trend_breakdown"),
+        ({"ema_fast": 99.95, "ema_slow": 100.0, "adx": 25.1}, {}, HELD),
         ({"adx": 17.9}, {}, "trend_exhaustion"),
         ({"adx": 18.0}, {}, HELD),
         ({"adx": 10.0}, {"trade.trend_exhaustion_adx_below": 0.0}, HELD),
@@ -77,7 +80,7 @@ def held(
         ({"atr": 0.69, "close_px": 100.0}, {}, HELD),
         ({"atr": 0.7, "close_px": 99.9}, {}, HELD),
         ({"adx": 50.5, "close_px": 101.0, "macd_run": -2.0}, {}, HELD),
-        ({"adx": 36.0, "close_px": 101.6, "macd_run": -3.0}, {}, "mmde"),
+        ({"adx": 35.1, "close_px": 101.51, "macd_run": -3.0}, {}, "mmde"),
         ({"adx": 36.0, "close_px": 101.6, "macd_run": -2.0}, {}, HELD),
         ({"adx": 35.0, "close_px": 101.6, "macd_run": -3.0}, {}, HELD),
         ({"adx": 36.0, "close_px": 101.5, "macd_run": -3.0}, {}, HELD),
@@ -109,7 +112,7 @@ def test_a_saturated_trend_that_loses_momentum_is_left(
 ) -> None:
     bars = [
         {"adx": 52.0 if falling else 50.0},
-        {"adx": 51.0, "close_px": profit_px, "macd_run": -2.0},
+        {"adx": 50.1, "close_px": profit_px, "macd_run": -2.0},
     ]
 
     played = held(side, bars, {"trade.tsme_require_adx_falling": required, **NO_TRAIL})
@@ -136,6 +139,7 @@ def test_the_order_of_exits_is_stop_trail_target_then_the_smart_ones(side: str) 
     [
         ({}, 2.0),
         ({"adx": 29.9}, 1.6),  # underwater while ADX falls
+        ({"adx": 45.0}, 2.0),
         ({"adx": 45.1}, 2.2),  # saturated
     ],
 )
@@ -153,17 +157,22 @@ def test_the_hard_stop_bends_with_the_trend(side: str, bar: Bar, stop_atr: float
     [
         ({"close_px": 101.5}, {}, 0.8),
         ({"close_px": 101.5}, {"trade.trailing_distance_atr": 0.1}, 0.5),
-        ({"close_px": 101.5, "rsi": 60.5}, {"trade.trailing_distance_atr": 0.1}, 0.7),
+        ({"close_px": 101.5, "rsi": 60.1}, {"trade.trailing_distance_atr": 0.1}, 0.7),
+        ({"close_px": 101.5, "rsi": 60.0}, {"trade.trailing_distance_atr": 0.1}, 0.5),
         ({"close_px": 101.5, "adx": 24.9}, {"trade.trailing_distance_atr": 1.0}, 0.7),
+        ({"close_px": 101.5, "adx": 25.0}, {"trade.trailing_distance_atr": 1.0}, 1.0),
         ({"close_px": 101.5, "bb_width_ratio": 1.21}, {}, 0.8),
         (
             {"close_px": 101.5, "bb_width_ratio": 1.21},
             {"trade.enable_vol_buffered_trailing": True},
             1.0,
         ),
-        ({"close_px": 102.5}, {"trade.trailing_distance_atr": 2.0}, 1.0),
+        ({"close_px": 102.0}, {"trade.trailing_distance_atr": 2.0}, 2.0),
+        ({"close_px": 102.01}, {"trade.trailing_distance_atr": 2.0}, 1.0),
         ({"close_px": 102.5, "atr": 1.1}, {"trade.trailing_distance_atr": 2.0}, 1.5),
-        ({"close_px": 102.5, "adx": 36.0}, {"trade.trailing_distance_atr": 2.0}, 2.0),
+        ({"close_px": 102.5, "adx": 31.0}, {"trade.trailing_distance_atr": 2.0}, 1.0),
+        ({"close_px": 102.5, "adx": 35.0}, {"trade.trailing_distance_atr": 2.0}, 1.0),
+        ({"close_px": 102.5, "adx": 35.1}, {"trade.trailing_distance_atr": 2.0}, 2.0),
         (
             {"close_px": 102.5, "bb_width_ratio": 1.21},
             {"trade.trailing_distance_atr": 2.0, "trade.enable_vol_buffered_trailing": True},
@@ -181,27 +190,77 @@ def test_the_trailing_distance_follows_its_rule(
     hit = held(side, [bar, {"close_px": level - 1e-9}], start)
     missed = held(side, [bar, {"close_px": level + 1e-6}], still)
 
-    assert hit.reasons == ["trailing_stop"]
-    assert missed.reasons[0] != "trailing_stop" or missed.trades[0]["exit_row"] > 3
+    assert (hit.reasons, hit.trades[0]["exit_row"]) == (["trailing_stop"], 3)
+    assert missed.trades[0]["exit_row"] == 4
+
+
+WEAK_ENTRIES: Mapping[str, Value] = {
+    "thresholds.entry.enable_pullback_entries": True,
+    "thresholds.tp_and_momentum.rsi_long_weak": 100.0,
+    "thresholds.tp_and_momentum.rsi_long_strong": 100.0,
+    "thresholds.tp_and_momentum.rsi_short_weak": 0.0,
+    "thresholds.tp_and_momentum.rsi_short_strong": 0.0,
+}
+"""What makes the entry a pullback, of the confidence declared for those."""
 
 
 @both_sides
-def test_a_low_confidence_position_trails_by_its_own_keys(side: str) -> None:
-    values: dict[str, Value] = {
-        "thresholds.entry.enable_pullback_entries": True,
-        "thresholds.tp_and_momentum.rsi_long_weak": 100.0,
-        "thresholds.tp_and_momentum.rsi_long_strong": 100.0,
-        "thresholds.tp_and_momentum.rsi_short_weak": 0.0,
-        "thresholds.tp_and_momentum.rsi_short_strong": 0.0,
-        "trade.trailing_start_atr": 50.0,
-        "trade.trailing_start_low_conf_atr": 0.9,
-        "trade.trailing_distance_low_conf_atr": 0.6,
-    }
+@pytest.mark.parametrize("confidence", ["low", "medium"])
+@pytest.mark.parametrize(
+    ("bars", "values", "reason"),
+    [
+        (
+            [{"close_px": 101.0}, {"close_px": 100.39}],
+            {
+                "trade.trailing_start_atr": 50.0,
+                "trade.trailing_start_low_conf_atr": 0.9,
+                "trade.trailing_distance_low_conf_atr": 0.6,
+            },
+            "trailing_stop",
+        ),
+        (
+            [{"close_px": 101.0}, {"close_px": 100.39}],
+            {
+                "trade.trailing_distance_atr": 5.0,
+                "trade.trailing_distance_low_conf_atr": 0.6,
+            },
+            "trailing_stop",
+        ),
+        (
+            [{}, {"adx": 29.0}],
+            {"trade.trend_exhaustion_low_conf_adx_below": 29.5},
+            "trend_exhaustion",
+        ),
+        (
+            [{}, {"rsi": 75.0}],
+            {
+                **RSI,
+                "trade.rsi_exit_long_low_conf_above": 74.0,
+                "trade.rsi_exit_short_low_conf_below": 26.0,
+            },
+            "rsi_overextension",
+        ),
+        (
+            [{}, {"rsi": 65.0, "close_px": 101.6}],
+            {
+                **RSI,
+                **NO_TRAIL,
+                "trade.rsi_exit_long_profit_low_conf_above": 64.0,
+                "trade.rsi_exit_short_profit_low_conf_below": 36.0,
+            },
+            "rsi_overextension",
+        ),
+    ],
+)
+def test_a_low_confidence_position_leaves_by_its_own_keys(
+    side: str, confidence: str, bars: list[Bar], values: Mapping[str, Value], reason: str
+) -> None:
+    entry = {**WEAK_ENTRIES, "thresholds.entry.pullback_confidence": confidence}
 
-    played = held(side, [{"close_px": 101.0}, {"close_px": 100.39}], values)
+    row = held(side, bars, {**entry, **values}).trades[0]
 
-    assert [row["confidence"] for row in played.trades] == [codes.CONFIDENCE_LOW]
-    assert played.reasons == ["trailing_stop"]
+    assert codes.CONFIDENCES[row["confidence"]] == confidence
+    assert ((row["reason"], row["exit_row"]) == (reason, 3)) == (confidence == "low")
 
 
 moves_atr = st.lists(st.floats(-3.0, 5.0), min_size=2, max_size=10)
@@ -295,6 +354,7 @@ def test_the_breakeven_stop_is_latched(side: str, bars: list[Bar], reason: str, 
     ("adx", "close_px", "reason"),
     [
         (40.1, 106.9, HELD),
+        (40.0, 104.0, "take_profit"),
         (40.1, 107.0, "take_profit"),
         (29.9, 103.0, "take_profit"),
         (30.0, 103.0, HELD),

@@ -59,9 +59,11 @@ def test_the_entry_budget_and_the_position_cap_leave_the_best() -> None:
 
     budget = together(bars, {"trade.entries_per_bar_max_count": 2})
     capped = together(bars, {"trade.open_positions_max_count": 1})
+    pair = together(bars, {"trade.open_positions_max_count": 2})
 
     assert entered(budget) == ["BBB", "CCC"]
     assert budget.counters["blocked_by_max_entries"] == 1
+    assert entered(pair) == ["BBB", "CCC"]
     assert entered(capped) == ["BBB"]
     assert capped.counters["blocked_by_max_positions"] == 1
 
@@ -80,10 +82,17 @@ def test_a_size_is_margin_times_leverage_over_the_close_before_slippage() -> Non
     assert row["leverage"] == 3.0
 
 
+def test_a_size_may_be_a_small_part_of_a_unit() -> None:
+    row = together({"AAA": {"close_px": 50_000.0}}).trades[0]
+
+    assert row["size"] == pytest.approx(0.02)
+
+
 @pytest.mark.parametrize(
     ("values", "bar", "factor"),
     [
         ({}, {"adx": 40.0}, 0.7),
+        ({}, {"adx": 50.0}, 0.7),
         ({}, {"adx": 40.0, "volume": 251.0}, 1.0),
         ({}, {"adx": 30.0}, 0.7 * 0.75),
         ({}, {"adx": 23.0}, 0.7 * 0.6),
@@ -140,6 +149,26 @@ def test_the_last_entry_is_scaled_down_to_the_headroom_and_the_next_is_refused()
 
     assert [row["size"] for row in played.trades] == pytest.approx([25.0, 25.0, 10.0])
     assert played.counters["blocked_by_margin"] == 1
+
+
+@pytest.mark.parametrize("partial_frac", [0.25, 0.5])
+def test_a_partial_close_frees_its_share_of_the_margin(partial_frac: float) -> None:
+    values = {
+        "trade.allocation_frac": 0.06,
+        "trade.total_margin_max_frac": 0.06,
+        "trade.enable_partial_tp": True,
+        "trade.partial_tp_atr": 2.0,
+        "trade.partial_tp_frac": partial_frac,
+        "trade.partial_tp_stop": "keep",
+        "trade.trailing_start_atr": 100.0,
+    }
+    scene = Scene(4, ["AAA", "BBB"]).up(1, "AAA").bar(2, "AAA", close_px=102.0).up(2, "BBB")
+
+    played = scene.play(values)
+
+    sizes = {row["symbol"]: row["size"] for row in played.trades}
+    # The cap is 6 % of 10,012 USD, of which the rest of AAA uses its share.
+    assert sizes["BBB"] == pytest.approx((600.72 - 600.0 * (1.0 - partial_frac)) / 100.0)
 
 
 @pytest.mark.parametrize(

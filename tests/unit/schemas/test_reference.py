@@ -17,6 +17,7 @@ SWITCHED_BY_THE_PRESET = {
     "trade.taker_fee_bps": 3.5,
     "trade.fee_on_unslipped_px": True,
     "trade.enable_breakeven_stop": False,
+    "trade.enable_funding_headwind_exit": False,
     "trade.partial_tp_stop": "keep",
     "trade.trend_exhaustion_source": "entry_threshold",
     "engine.excursions_count_entry_bar": True,

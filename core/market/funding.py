@@ -1,0 +1,34 @@
+"""Funding rates beside bars: what was known of them at each close.  Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from core.market.bars import HOUR_MS, BarBlock, Rows, block_sha256
+
+RATE_AGE_MAX_MS: Final = 8 * HOUR_MS
+"""A rate older than this says nothing of the present one: the longest period that venues pay at."""
+
+
+def with_funding(block: BarBlock, rates: Rows) -> BarBlock:
+    """The block with the last rate that was due at or before each close, 0.0 where none is known.
+
+    `rates` are per hour, one row per symbol and hour at which they fell due; symbols without bars
+    are left out.  Nothing later than a close is looked at.
+    """
+    out = np.zeros(block.close_px.shape)
+    closes = block.ts_open_ms + block.interval_ms
+    columns = {symbol: column for column, symbol in enumerate(block.symbols)}
+    for index, symbol in enumerate(rates.symbols):
+        if symbol not in columns:
+            continue
+        mine = rates.symbol_index == index
+        due_ms, rate = rates.ts_ms[mine], rates.values[mine, 0]
+        last = np.searchsorted(due_ms, closes, side="right") - 1
+        known = (last >= 0) & (closes - due_ms[last] <= RATE_AGE_MAX_MS)
+        out[known, columns[symbol]] = rate[last[known]]
+    part = replace(block, funding_rate_1h=out)
+    return replace(part, sha256=block_sha256(part))
