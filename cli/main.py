@@ -10,17 +10,18 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 
 from cli.config import config
 from cli.deploy import deploy
 from cli.fetch import fetch
-from cli.output import COMMAND, echo_error
+from cli.output import COMMAND, echo_error, echo_warning
 from cli.replay import replay
 from cli.show import show
 from cli.sweep import sweep
@@ -29,6 +30,7 @@ from core.errors import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
+    InputError,
     PerpkitError,
     Terminated,
     UsageError,
@@ -98,6 +100,7 @@ for _name, _group in GROUPS:
 def main() -> NoReturn:
     """Entry point of `perpkit`: run the command line of this process, exit with its code."""
     signal.signal(signal.SIGTERM, _terminate)
+    warnings.showwarning = _show_warning
     sys.exit(run(sys.argv[1:]))
 
 
@@ -119,10 +122,10 @@ def run(arguments: Sequence[str]) -> int:
         return _stopped(is_termination=False)
     except BrokenPipeError:
         return _reader_left()
+    except OSError as error:
+        return _failed_write(error, as_json=as_json)
     except Exception as error:  # noqa: BLE001  the one place where a bug becomes an exit code
-        traceback.print_exc()
-        echo_error(_bug(error), as_json=as_json)
-        return PerpkitError.exit_code
+        return _bug(error, as_json=as_json)
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -153,14 +156,41 @@ def _usage(error: typer.TyperException, *, as_json: bool) -> int:
     return problem.exit_code
 
 
-def _bug(error: Exception) -> PerpkitError:
+def _bug(error: Exception, *, as_json: bool) -> int:
+    """Exit code of an error that nobody foresaw, with its traceback."""
+    traceback.print_exception(error)
     frames = traceback.extract_tb(error.__traceback__)
     at = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return PerpkitError(
+    problem = PerpkitError(
         f"a bug in perpkit: {type(error).__name__}: {error}",
         at=at,
         hint="please report it with the traceback above and the command you ran",
     )
+    echo_error(problem, as_json=as_json)
+    return problem.exit_code
+
+
+def _failed_write(error: OSError, *, as_json: bool) -> int:
+    """Exit code of a full disk or a lacking right met where none of our writers stood.
+
+    So it is with our own stdout, with the compiled kernel's cache, and with temporary files.
+    """
+    from core.artifacts.writing import HINTS
+
+    if error.errno not in HINTS:
+        return _bug(error, as_json=as_json)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_stdout()
+    place = error.filename or "standard output, the kernel cache or a temporary file"
+    problem = InputError(
+        f"a file cannot be read or written: {error.strerror}",
+        at=str(place),
+        hint=HINTS[error.errno],
+    )
+    echo_error(problem, as_json=as_json)
+    return problem.exit_code
 
 
 def _stopped(*, is_termination: bool) -> int:
@@ -170,8 +200,25 @@ def _stopped(*, is_termination: bool) -> int:
 
 def _reader_left() -> int:
     """Exit code when whoever read our stdout, such as `head`, has closed it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _drop_stdout()
     return EXIT_BROKEN_PIPE
+
+
+def _drop_stdout() -> None:
+    """Let what is still to be written go nowhere, so that the exit itself does not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],  # noqa: ARG001  the signature is Python's
+    filename: str,  # noqa: ARG001
+    lineno: int,  # noqa: ARG001
+    file: TextIO | None = None,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    """Say a library's warning as we say ours, without the place in its source."""
+    echo_warning(str(message))
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:

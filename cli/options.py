@@ -51,6 +51,9 @@ Sets = Annotated[
 Force = Annotated[
     bool, typer.Option("--force", help="Replace an artifact of this name that says otherwise.")
 ]
+InitialEquity = Annotated[
+    float, typer.Option("--initial-equity-usd", min=1.0, max=1e12, help="Equity to begin with.")
+]
 Interval = Annotated[
     str, typer.Option("--interval", metavar="NAME", help="Length of a bar: 1m, 5m, 1h, 4h, 1d ...")
 ]

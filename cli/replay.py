@@ -15,7 +15,7 @@ OwnInterval = Annotated[
     typer.Option("--interval", help="Bars to decide on; the same as --set engine.interval=."),
 ]
 Symbols = Annotated[
-    str, typer.Option("--symbols", metavar="A,B", help="Trade these only; all give context.")
+    str | None, typer.Option("--symbols", metavar="A,B", help="Trade these only; all give context.")
 ]
 Start = Annotated[
     str | None, typer.Option("--start", help="Open time of the first traded bar, UTC or ms.")
@@ -24,7 +24,14 @@ End = Annotated[
     str | None, typer.Option("--end", help="Close time of the last bar seen, UTC or ms.")
 ]
 InitialEquity = Annotated[
-    float, typer.Option("--initial-equity-usd", min=0.0, help="Equity to begin with.")
+    float | None,
+    typer.Option(
+        "--initial-equity-usd",
+        min=1.0,
+        max=1e12,
+        help="Equity to begin with; a state has its own. [default: 10000]",
+        show_default=False,
+    ),
 ]
 InitState = Annotated[Path | None, typer.Option("--init-state", help="Go on from this state file.")]
 Mode = Annotated[str | None, typer.Option("--mode", help="Apply this mode of the strategy file.")]
@@ -43,10 +50,10 @@ def replay(  # noqa: PLR0913
     config: Config,
     store: Store = Path("stores"),
     interval: OwnInterval = None,
-    symbols: Symbols = "",
+    symbols: Symbols = None,
     start: Start = None,
     end: End = None,
-    initial_equity_usd: InitialEquity = 10_000.0,
+    initial_equity_usd: InitialEquity = None,
     init_state: InitState = None,
     mode: Mode = None,
     sets: Sets = None,
@@ -66,17 +73,16 @@ def replay(  # noqa: PLR0913
     """
     from cli.output import echo_note, echo_result
     from core.clock import SystemClock
-    from pipelines.replay import ReplayRequest, run
+    from pipelines.replay import ReplayRequest, listed_symbols, run
     from pipelines.summaries import replay_line
 
-    names = tuple(name.strip() for name in symbols.split(",") if name.strip())
     request = ReplayRequest(
         config=config,
         store=store,
         root=root,
         run_id=run_id,
         interval=interval,
-        symbols=names,
+        symbols=() if symbols is None else listed_symbols(symbols),
         start=start,
         end=end,
         initial_equity_usd=initial_equity_usd,

@@ -7,15 +7,13 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Force, Json, Root, RunId, Store
+from cli.options import Force, InitialEquity, Json, Root, RunId, Store
 
 
 def sweep(  # noqa: PLR0913
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="Sweep spec YAML.")],
     store: Store = Path("stores"),
-    initial_equity_usd: Annotated[
-        float, typer.Option("--initial-equity-usd", min=1.0, help="Equity to begin with.")
-    ] = 10_000.0,
+    initial_equity_usd: InitialEquity = 10_000.0,
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, help="Worker threads; one per core if left.")
     ] = None,
@@ -26,7 +24,8 @@ def sweep(  # noqa: PLR0913
 ) -> None:
     """Try every point of a grid; write the best as strategies.
 
-    Every point counts as a trial. Prints the report's path; the best lie in the run's configs/. Ctrl-C keeps what is done.
+    Every point counts as a trial. Prints the report's path; the best lie in the run's configs/.
+    Ctrl-C keeps what is done.
 
     perpkit validate "$(perpkit sweep config/sweep.example.yaml --store stores)"
     """

@@ -33,7 +33,10 @@ def validate(  # noqa: PLR0913  a command's signature is its interface
         ),
     ] = None,
     initial_equity_usd: Annotated[
-        float, typer.Option("--initial-equity-usd", min=1.0, help="For CONFIG: equity to start.")
+        float,
+        typer.Option(
+            "--initial-equity-usd", min=1.0, max=1e12, help="For CONFIG: equity to start."
+        ),
     ] = 10_000.0,
     root: Root = Path(),
     run_id: RunId = None,

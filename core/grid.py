@@ -11,12 +11,13 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from core.bank import Bank, fill_series_into, series_bytes
+from core.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
 from core.market.bars import BarBlock
 from core.simulate import Window, market_of, new_book, rows_of
 from kernel import codes
@@ -34,11 +35,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class GridRun:
-    """Figures per row in the order given; `done[i]` is False for rows that a stop left out."""
+    """Figures per row in the order given; `done[i]` is False for rows that a stop left out.
+
+    `exit_code` is that of the signal which stopped it, 0 if none did.
+    """
 
     stats: Records
     done: npt.NDArray[np.bool_]
     symbol_bars_per_row: int
+    exit_code: int = EXIT_DONE
 
     @property
     def interrupted(self) -> bool:
@@ -80,17 +85,29 @@ def run_grid(
     )
     workers = threads or os.cpu_count() or 1
     scratch = Scratch(view, blank, (first, end))
-    stop = threading.Event()
+    stop = Stop()
     with ThreadPoolExecutor(max_workers=workers) as pool:
         try:
             for group in groups_of(params, series_bytes(view), bank_bytes_max):
                 bank = parallel_bank(view, group.series, pool)
                 _run_group(market, bank, params, group, scratch, pool, run, stop, progress)
-                if stop.is_set():
+                if stop.exit_code:
                     break
-        except KeyboardInterrupt:
-            stop.set()
-    return run
+        except KeyboardInterrupt as error:
+            stop.by(error)
+    return replace(run, exit_code=stop.exit_code)
+
+
+class Stop:
+    """Set by a signal; the shards at work are finished, no other is begun."""
+
+    def __init__(self) -> None:
+        self.exit_code = EXIT_DONE
+
+    def by(self, error: KeyboardInterrupt) -> None:
+        """Stop, for SIGTERM if the error says so, otherwise for Ctrl-C."""
+        is_termination = isinstance(error, Terminated)
+        self.exit_code = EXIT_TERMINATED if is_termination else EXIT_INTERRUPTED
 
 
 class Scratch:
@@ -160,14 +177,14 @@ def _run_group(  # noqa: PLR0913
     scratch: Scratch,
     pool: ThreadPoolExecutor,
     run: GridRun,
-    stop: threading.Event,
+    stop: Stop,
     progress: Progress | None,
 ) -> None:
     """Run one group's rows in shards; `stop` ends it after the shards at work."""
     per_shard = max(SHARD_SYMBOL_BARS // max(run.symbol_bars_per_row, 1), 1)
 
     def work(rows: Ints) -> Ints:
-        if stop.is_set():
+        if stop.exit_code:
             return rows[:0]
         book, out = scratch.mine()
         slots = np.array([bank.slots_of(series_of(params[row])) for row in rows])
@@ -182,8 +199,8 @@ def _run_group(  # noqa: PLR0913
     while waiting:
         try:
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-        except KeyboardInterrupt:
-            stop.set()
+        except KeyboardInterrupt as error:
+            stop.by(error)
             finished, waiting = wait(waiting)
         for job in finished:
             run.done[job.result()] = True

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.bank import Bank, SeriesMemory, distinct_series, fill_bank
+from core.clock import utc_iso
 from core.errors import InputError
 from core.market.bars import BarBlock
 from kernel import codes
@@ -106,6 +107,9 @@ def market_of(block: BarBlock, tradable: Collection[str] | None = None) -> Marke
         flags=symbol_flags(block.symbols),
         tradable=np.array(allowed, np.bool_),
         btc_index=block.symbols.index("BTC") if "BTC" in block.symbols else -1,
+        funding_rate_1h=np.zeros(block.close_px.shape)
+        if block.funding_rate_1h is None
+        else block.funding_rate_1h,
     )
 
 
@@ -132,9 +136,14 @@ def rows_of(block: BarBlock, window: Window) -> tuple[int, int]:
     if window.end_ms is not None:
         end = int(np.searchsorted(ts_open, window.end_ms - block.interval_ms, side="right"))
     if first >= end:
+        asked = [
+            "the first bar" if window.start_ms is None else utc_iso(window.start_ms),
+            "the last bar" if window.end_ms is None else utc_iso(window.end_ms),
+        ]
+        last_ms = int(ts_open[-1]) + block.interval_ms
         raise InputError(
-            "no bars inside the window",
-            at=f"{block.path}: start {window.start_ms}, end {window.end_ms} (ms)",
+            f"no bars inside the window from {' to '.join(asked)}",
+            at=f"{block.path}: bars from {utc_iso(int(ts_open[0]))} to {utc_iso(last_ms)}",
             hint="choose a start before the end, inside the stored range",
         )
     return first, end

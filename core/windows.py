@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from core.clock import utc_iso
 from core.errors import InputError, RefusedError
 from core.market.bars import Ints
 from schemas.base import Value
@@ -50,7 +51,7 @@ def cut_windows(
     """
     if start_ms is not None and end_ms is not None and start_ms >= end_ms:
         raise InputError(
-            f"the window ends at {end_ms} ms, before its start at {start_ms} ms",
+            f"the window ends at {utc_iso(end_ms)}, its start is {utc_iso(start_ms)}",
             at="window",
             hint="give a start that lies before the end",
         )

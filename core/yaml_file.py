@@ -78,10 +78,15 @@ def read_model(file: YamlFile, model: type[M]) -> M:
         return model.model_validate(file.text.data)
     except ValidationError as error:
         details = error.errors()
-        faults = [
-            _model_fault(detail, file.text, model)
+        headings = [detail for detail in details if _is_heading(detail)]
+        deepest = [
+            detail
             for detail in details
             if not any(_is_inside(other["loc"], detail["loc"]) for other in details)
+        ]
+        faults = [
+            _model_fault(detail, file.text, model)
+            for detail in headings[:1] or _one_per_place(deepest, file.text.data)
         ]
         raise faults_error(FaultsFound(faults), str(file.path)) from error
 
@@ -121,7 +126,9 @@ def _read_bytes(path: Path) -> bytes:
             hint="check the path; `perpkit config init --out FILE` writes an example strategy",
         ) from error
     except IsADirectoryError as error:
-        raise InputError("a folder was given, not a file", at=str(path)) from error
+        raise InputError(
+            "a folder was given, not a file", at=str(path), hint="name a file in it"
+        ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"the file cannot be read: {reason}", at=str(path)) from error
@@ -138,10 +145,51 @@ def _model_fault(detail: ErrorDetails, text: YamlText, model: type[BaseModel]) -
     if detail["type"] == "missing":
         return Fault(f"{key} is missing", text.value_mark(where), key, f"add `{key}:`")
     value = detail["input"]
+    if _is_heading(detail):
+        return _heading_fault(detail, text, model)
+    if detail["type"] == "too_short":
+        return Fault(f"{key} is empty", text.value_mark(where), key, "name at least one")
     was = "" if isinstance(value, dict | list) else f", was {shown(value)}"
     message = shown_line(detail["msg"].removeprefix("Value error, "))
     message = message[:1].lower() + message[1:] if message.startswith("Input") else message
     return Fault(f"{message}{was}", text.value_mark(where), key, "change the value")
+
+
+def _one_per_place(details: Sequence[ErrorDetails], data: Any) -> list[ErrorDetails]:
+    """The findings; of those about one value that fits no branch of a union only one.
+
+    pydantic names the branch, such as `int`, behind the value's place.
+    """
+    kept: list[ErrorDetails] = []
+    seen = set()
+    for detail in details:
+        place = tuple(_steps_there(data, detail["loc"]))
+        if detail["type"] in ("missing", "extra_forbidden") or len(place) == len(detail["loc"]):
+            kept.append(detail)
+        elif place not in seen:
+            seen.add(place)
+            merged = detail.copy()
+            merged["loc"] = place
+            merged["msg"] = "the value must be a finite number, a word, true or false"
+            kept.append(merged)
+    return kept
+
+
+def _is_heading(detail: ErrorDetails) -> bool:
+    """Whether the file says itself that it is another one than was asked for."""
+    return detail["type"] == "literal_error" and detail["loc"] in (("kind",), ("version",))
+
+
+def _heading_fault(detail: ErrorDetails, text: YamlText, model: type[BaseModel]) -> Fault:
+    """What a file of another kind, or of a newer version, is told before all else."""
+    name = str(detail["loc"][0])
+    mark = text.value_mark(_steps_there(text.data, detail["loc"]))
+    known = ", ".join(str(value) for value in get_args(model.model_fields[name].annotation))
+    if name == "kind":
+        hint = f"give a file of kind {known}"
+        return Fault(f"kind must be {known}, was {shown(detail['input'])}", mark, name, hint)
+    what = f"this perpkit knows version {known} of such files, was {shown(detail['input'])}"
+    return Fault(what, mark, name, "write the version that the file has, or update perpkit")
 
 
 def _is_inside(inner: Sequence[str | int], outer: Sequence[str | int]) -> bool:

@@ -1,21 +1,38 @@
 #!/usr/bin/env bash
-# The main job, end to end, below .demo/: fetch, sweep, validate, deploy, replay, show.
+# The main job, end to end: fetch, sweep, validate, deploy, replay, show.
 #
 #   DATA=candles.parquet   run on recorded candles instead of a synthetic market
 #   EDGE=0                 synthetic market without the planted trend: everything must be refused
+#   DEMO_ROOT=FOLDER       where everything is written, emptied first; .demo of the checkout if left
 #
 # Ends with 0 when a strategy was deployed, and when all were refused: both are answers.
 set -euo pipefail
 
-root=.demo
-data=${DATA:-}
-edge=${EDGE:-1}
-here=(--root "$root" --run latest)
-stored=(--store "$root/stores")
+absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$PWD/$1" ;; esac; }
 
 say() { printf '\n--- %s\n' "$*"; }
 
-rm -rf "$root"
+edge=${EDGE:-1}
+data=${DATA:+$(absolute "$DATA")}
+root=${DEMO_ROOT:+$(absolute "$DEMO_ROOT")}
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=${root:-.demo}
+command -v perpkit >/dev/null || PATH=$PWD/.venv/bin:$PATH
+
+# Nothing but an earlier demo is ever removed.
+mark=$root/.perpkit-demo
+if [ "$root" != .demo ] && [ -e "$root" ] && [ ! -e "$mark" ] && [ -n "$(ls -A "$root")" ]; then
+  printf 'error: this is not empty and holds no earlier demo\n  at:   %s\n' "$root" >&2
+  printf '  next: give another DEMO_ROOT, or empty it yourself\n' >&2
+  exit 2
+fi
+rm -rf -- "$root"
+mkdir -p -- "$root"
+: >"$mark"
+
+here=(--root "$root" --run latest)
+stored=(--store "$root/stores")
+
 if [ -n "$data" ]; then
   say "fetch: recorded candles from $data"
   perpkit fetch --from-file "$data" --kind candles --interval 1h "${stored[@]}" --root "$root"
@@ -25,30 +42,35 @@ else
 fi
 
 say "sweep: the grid of config/sweep.demo.yaml, on all but the holdout"
-perpkit sweep config/sweep.demo.yaml "${stored[@]}" "${here[@]}"
+sweep=$(perpkit sweep config/sweep.demo.yaml "${stored[@]}" "${here[@]}")
+printf '%s\n' "$sweep"
+run=$(dirname "$(dirname "$sweep")")
 
 say "validate: the best, on bars that the sweep has not seen"
 code=0
-survivors=$(perpkit validate latest "${stored[@]}" "${here[@]}" --gates config/gates.yaml) || code=$?
+survivors=$(perpkit validate "$sweep" "${stored[@]}" "${here[@]}" --gates config/gates.yaml) ||
+  code=$?
 if [ "$code" -eq 1 ]; then
-  best=$(perpkit show latest --root "$root" --json | python3 -c '
-import json, sys
-from pathlib import Path
-run = Path(json.load(sys.stdin)["data"]["paths"][0])
-run = run if run.is_dir() else run.parent
-report = json.loads(next(run.glob("sweeps/*.json")).read_text())
-print(run / "gates" / (report["body"]["top"][0]["config_id"] + ".json"))')
-  say "refused: every candidate failed a gate, so nothing is deployed; the best of them"
-  perpkit show "$best" --root "$root"
+  best=$(python3 -c 'import json, sys
+top = json.load(open(sys.argv[1]))["body"]["top"]
+print(top[0]["config_id"] if top else "")' "$sweep")
+  if [ -z "$best" ]; then
+    say "refused: the sweep found no candidate, so nothing is deployed; the sweep"
+    perpkit show "$sweep" --root "$root"
+  else
+    # Without its gate report the refusal was about something else, such as a run in use.
+    [ -f "$run/gates/$best.json" ] || exit 1
+    say "refused: every candidate failed a gate, so nothing is deployed; the best of them"
+    perpkit show "$run/gates/$best.json" --root "$root"
+  fi
   say "summary: nothing deployed; the run holds"
   perpkit show latest --root "$root"
   exit 0
 fi
 [ "$code" -eq 0 ] || exit "$code"
 
-config=$(printf '%s\n' "$survivors" | head -n 1)
-gate=${config/\/configs\//\/gates\/}
-gate=${gate%.yaml}.json
+config=${survivors%%$'\n'*}
+gate=$run/gates/$(basename "$config" .yaml).json
 
 say "deploy: the best survivor into the lane demo"
 perpkit deploy "$config" --lane demo --gate-report "$gate" --by demo \

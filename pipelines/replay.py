@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.artifacts.hashing import canonical_json, sha256_hex
@@ -12,12 +12,12 @@ from core.artifacts.manifest import RunningCommand, running_command
 from core.artifacts.tree import read_artifact, write_artifact
 from core.clock import Clock, parse_utc_ms, utc_iso
 from core.config import LoadedStrategy, load_strategy
-from core.errors import InputError
+from core.errors import InputError, UsageError
 from core.market.bars import BarBlock
 from core.ratios import ratios
 from core.report import breakdowns, daily_curve, excursions
 from core.simulate import Simulation, State, Window, simulate
-from core.store.candles import load
+from core.store.market import load
 from core.trades import trades_sha256
 from kernel.jit import is_compiled, kernel_id
 from schemas.artifact import Source
@@ -25,6 +25,8 @@ from schemas.replay import ReplayReport, Span
 from schemas.state import RunState
 
 Note = Callable[[str], None]
+EQUITY_USD = 10_000.0
+"""Equity to begin with when none is given."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class ReplayRequest:
     symbols: tuple[str, ...] = ()
     start: str | None = None
     end: str | None = None
-    initial_equity_usd: float = 10_000.0
+    initial_equity_usd: float | None = None
     init_state: Path | None = None
     mode: str | None = None
     sets: tuple[str, ...] = ()
@@ -65,6 +67,8 @@ def run(request: ReplayRequest, clock: Clock, note: Note) -> ReplayResult:
     Raises InputError for a strategy, store, window or state that cannot be replayed.  An equal
     replay that the run already holds is returned as it is, unless another file is asked for.
     """
+    request = replace(request, symbols=tuple(sorted(set(request.symbols))))
+    _refuse_beside_state(request)
     sets = request.sets
     if request.interval is not None:
         sets = (*sets, f"engine.interval={request.interval}")
@@ -78,17 +82,50 @@ def run(request: ReplayRequest, clock: Clock, note: Note) -> ReplayResult:
         return _replay(request, sets, loaded, block, window, running, clock, note)
 
 
+def listed_symbols(text: str) -> tuple[str, ...]:
+    """The symbols of a list such as `BTC,ETH`; UsageError when it names none."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise UsageError(
+            "the list names no symbol",
+            at=f"--symbols {text!r}",
+            hint="name some, such as BTC,ETH, or leave --symbols out to trade all",
+        )
+    return names
+
+
 def window_of(start: str | None, end: str | None) -> Window:
-    """The window between two dates or ms; an empty one is an InputError."""
-    start_ms = parse_utc_ms(start) if start is not None else None
-    end_ms = parse_utc_ms(end) if end is not None else None
+    """The window between two dates or ms; UsageError when it is empty or one is no time."""
+    start_ms, end_ms = _option_ms("--start", start), _option_ms("--end", end)
     if start_ms is not None and end_ms is not None and start_ms >= end_ms:
-        raise InputError(
+        raise UsageError(
             "the start is not before the end",
             at=f"--start {start} --end {end}",
             hint="give an earlier --start or a later --end",
         )
     return Window(start_ms, end_ms)
+
+
+def _option_ms(option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_utc_ms(text)
+    except InputError as error:
+        raise UsageError(error.what, at=f"{option} {text}", hint=error.hint) from error
+
+
+def _refuse_beside_state(request: ReplayRequest) -> None:
+    """Raise UsageError for options that a state decides: where to go on, and with what."""
+    given = {"--start": request.start, "--initial-equity-usd": request.initial_equity_usd}
+    refused = [option for option, value in given.items() if value is not None]
+    if request.init_state is not None and refused:
+        raise UsageError(
+            f"a state goes on where it stopped, with the equity that it has: {refused[0]} is in"
+            " the way",
+            at=f"{refused[0]} beside --init-state {request.init_state}",
+            hint=f"leave out {refused[0]}, or replay without --init-state",
+        )
 
 
 def _replay(  # noqa: PLR0913
@@ -107,25 +144,29 @@ def _replay(  # noqa: PLR0913
     ]
     state = None
     if request.init_state is not None:
-        state, source = read_state(request.init_state, loaded)
+        state, source = read_state(request.init_state, loaded, block)
         sources.append(source)
-    name = f"{loaded.config_id[:12]}-{_inputs_id(request, sources)}"
+    name = f"{loaded.config_id[:12]}-{_inputs_id(request, sets, window, sources)}"
     path = running.run.path(ReplayReport.folder, f"{name}.json")
     wants_files = request.trades_out or request.indicators_out or request.state_out
     if path.exists() and not request.force and not wants_files:
         running.outputs.append(path)
-        return ReplayResult(path, read_artifact(path, ReplayReport)[1], [])
+        report = read_artifact(path, ReplayReport)[1]
+        return ReplayResult(path, report, [], _warnings(report, state, block))
     if not is_compiled():
         note("compiling the decision kernel, once per version: about 15 s")
     simulation = simulate(
         block,
         loaded.strategy,
         window=window,
-        initial_equity_usd=request.initial_equity_usd,
+        initial_equity_usd=_equity_usd(request),
         state=state,
         tradable=request.symbols or None,
     )
     report = report_of(simulation, loaded, block, request, sets)
+    # Before the report, so that a run never holds a report whose other files could not be written.
+    write_files(request, simulation, loaded, block, running, clock)
+    files = list(running.outputs)
     path = write_artifact(
         running.run,
         report,
@@ -135,26 +176,33 @@ def _replay(  # noqa: PLR0913
         clock=clock,
         force=request.force,
     )
-    files = write_files(request, simulation, loaded, block, running, clock)
-    running.outputs.extend([path, *files])
-    return ReplayResult(path, report, files, gap_warnings(report))
+    running.outputs.append(path)
+    return ReplayResult(path, report, files, _warnings(report, state, block))
 
 
-def _inputs_id(request: ReplayRequest, sources: list[Source]) -> str:
+def _equity_usd(request: ReplayRequest) -> float:
+    given = request.initial_equity_usd
+    return EQUITY_USD if given is None else given
+
+
+def _inputs_id(
+    request: ReplayRequest, sets: tuple[str, ...], window: Window, sources: list[Source]
+) -> str:
     """Eight letters that differ when anything differs that the report depends on."""
     inputs = {
         "kernel": kernel_id(),
         "sources": [source.sha256 for source in sources],
-        "window": [request.start, request.end],
-        "equity": request.initial_equity_usd,
+        "window": [window.start_ms, window.end_ms],
+        "equity": _equity_usd(request),
         "symbols": list(request.symbols),
-        "trades_out": str(request.trades_out or ""),
+        "mode": request.mode,
+        "sets": list(sets),
     }
     return sha256_hex(canonical_json(inputs))[:8]
 
 
-def read_state(path: Path, loaded: LoadedStrategy) -> tuple[State, Source]:
-    """The state of an earlier run; one of another strategy or kernel is an InputError."""
+def read_state(path: Path, loaded: LoadedStrategy, block: BarBlock) -> tuple[State, Source]:
+    """The state of an earlier run; one of another strategy, kernel or market is an InputError."""
     from core.state_file import state_of
 
     envelope, body = read_artifact(path, RunState)
@@ -169,6 +217,21 @@ def read_state(path: Path, loaded: LoadedStrategy) -> tuple[State, Source]:
             "the state was made by other decision rules",
             at=f"{path}: kernel_id",
             hint="replay from the start with this version of perpkit",
+        )
+    if envelope.synthetic != block.synthetic:
+        kinds = {True: "made-up", False: "recorded"}
+        raise InputError(
+            f"the state was made on {kinds[envelope.synthetic]} bars, this store holds "
+            f"{kinds[block.synthetic]} ones",
+            at=f"{path}, {block.path}",
+            hint="give the --store that the state was made with",
+        )
+    last_ms = int(block.ts_open_ms[-1]) + block.interval_ms
+    if last_ms <= body.ts_ms:
+        raise InputError(
+            f"the state stands at {utc_iso(body.ts_ms)}, and no later bar is stored",
+            at=f"{path}, {block.path} ends at {utc_iso(last_ms)}",
+            hint="fetch newer bars, then go on",
         )
     return state_of(body), Source(path=str(path), sha256=envelope.content_hash)
 
@@ -185,7 +248,6 @@ def report_of(
     derived, why = ratios(metrics)
     return ReplayReport(
         config_id=loaded.config_id,
-        strategy_path=str(request.config),
         mode=request.mode,
         sets=sets,
         span=span_of(simulation, block, request.symbols),
@@ -196,7 +258,6 @@ def report_of(
         excursions=excursions(simulation.trades),
         gates=simulation.counters,
         curve=daily_curve(simulation),
-        trades_path=str(request.trades_out) if request.trades_out else None,
         trades_sha256=trades_sha256(simulation.trades, simulation.symbols),
     )
 
@@ -225,6 +286,19 @@ def span_of(simulation: Simulation, block: BarBlock, tradable: tuple[str, ...]) 
     )
 
 
+def _warnings(report: ReplayReport, state: State | None, block: BarBlock) -> list[str]:
+    """What the user should know of the bars: those missing inside, and those before the first."""
+    warnings = gap_warnings(report)
+    first_ms = parse_utc_ms(report.span.first_open_utc)
+    if state is not None and first_ms > state.ts_ms:
+        count = (first_ms - state.ts_ms) // block.interval_ms
+        warnings.append(
+            f"{count} bars are missing between the state, which stands at {utc_iso(state.ts_ms)},"
+            f" and the first bar at {report.span.first_open_utc}"
+        )
+    return warnings
+
+
 def gap_warnings(report: ReplayReport) -> list[str]:
     """One warning if bars are missing inside the window."""
     missing = report.span.missing_bars
@@ -243,9 +317,9 @@ def write_files(
     block: BarBlock,
     running: RunningCommand,
     clock: Clock,
-) -> list[Path]:
-    """Trades, indicators and state, as far as they were asked for."""
-    files = []
+) -> None:
+    """Trades, indicators and state, as far as they were asked for, each among the outputs."""
+    files = running.outputs
     if request.trades_out is not None:
         from core.tables import write_parquet_atomic
         from core.trades import trades_frame
@@ -270,4 +344,3 @@ def write_files(
         )
         write_envelope(request.state_out, envelope, RunState)
         files.append(request.state_out)
-    return files

@@ -116,7 +116,7 @@ def _result(body: Mapping[str, Any]) -> Section:
     if body["mode"] is not None:
         changed.insert(0, f"mode {body['mode']}")
     rows = (
-        ("strategy", f"{body['strategy_path']}, config {short_hash(body['config_id'])}"),
+        ("config", short_hash(body["config_id"])),
         *((("changed by", " ".join(changed)),) if changed else ()),
         (
             "net PnL",
@@ -156,7 +156,6 @@ def _span(body: Mapping[str, Any]) -> Section:
         ),
         ("traded", "all symbols" if span["tradable"] is None else listed(span["tradable"], 10)),
         ("missing bars", holes),
-        ("trades file", body["trades_path"] or "not asked for (--trades-out)"),
     )
     return Section("span", (), rows)
 

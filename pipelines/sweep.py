@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,13 @@ from core.artifacts.tree import read_artifact, write_artifact, write_text_atomic
 from core.axes import resolve_axes
 from core.clock import Clock, cpu_s, monotonic_s, parse_utc_ms, utc_iso
 from core.config import config_id, strategy_yaml
-from core.errors import PerpkitError
+from core.errors import InputError, PerpkitError
 from core.expansion import Expansion, expand
 from core.grid import run_grid
 from core.market.bars import BarBlock
 from core.simulate import simulate
-from core.store.candles import load
 from core.store.ledger import TrialLedger, TrialLine, venue_of
+from core.store.market import load
 from core.sweep_spec import LoadedSweep, load_sweep
 from core.tables import write_parquet_atomic
 from core.windows import cut_windows, longest_window_bars
@@ -91,16 +91,39 @@ def run(request: SweepRequest, clock: Clock, note: Note, progress: Progress) -> 
 
 def windows_of(loaded: LoadedSweep, expansion: Expansion, block: BarBlock) -> Windows:
     """Search, purge and holdout of a spec over a block."""
-    asked = loaded.spec.window
+    start_ms, end_ms = (_window_ms(loaded, name) for name in ("start", "end"))
+    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
+        raise InputError(
+            "the window's start is not before its end",
+            at=loaded.place("window", "end"),
+            hint="give a start that lies before the end",
+        )
     axes = [(axis.path, axis.all_levels) for axis in expansion.grid.axes]
-    return cut_windows(
-        block.ts_open_ms,
-        block.interval_ms,
-        start_ms=None if asked.start is None else parse_utc_ms(str(asked.start)),
-        end_ms=None if asked.end is None else parse_utc_ms(str(asked.end)),
-        holdout_frac=asked.holdout_frac,
-        purge_bars=longest_window_bars(expansion.base, axes),
-    )
+    try:
+        return cut_windows(
+            block.ts_open_ms,
+            block.interval_ms,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            holdout_frac=loaded.spec.window.holdout_frac,
+            purge_bars=longest_window_bars(expansion.base, axes),
+        )
+    except InputError as error:
+        opens = block.ts_open_ms
+        stored = f"bars open from {utc_iso(int(opens[0]))} to {utc_iso(int(opens[-1]))}"
+        place = f"{loaded.place('window')}; {block.path}: {stored}"
+        raise InputError(error.what, at=place, hint=error.hint) from error
+
+
+def _window_ms(loaded: LoadedSweep, name: str) -> int | None:
+    value = getattr(loaded.spec.window, name)
+    if value is None:
+        return None
+    try:
+        return parse_utc_ms(str(value))
+    except InputError as error:
+        place = loaded.place("window", name)
+        raise InputError(error.what, at=place, hint=error.hint) from error
 
 
 def _sweep(
@@ -118,25 +141,31 @@ def _sweep(
     ]
     name = sweep_name(search, request.initial_equity_usd)
     path = running.run.path(SweepReport.folder, f"{name}.json")
+    earlier = None
     if path.exists() and not request.force:
-        report = read_artifact(path, SweepReport)[1]
-        if not report.interrupted:
-            configs = [running.run.dir / each.config_path for each in report.top]
-            running.outputs.append(path)
-            return SweepResult(path, report, configs, None)
+        earlier = read_artifact(path, SweepReport)[1]
+        if not earlier.interrupted:
+            return _found_there(path, earlier, running, None)
     if not is_compiled():
         note("compiling the decision kernel, once per version: about 15 s")
     with TrialLedger.open(request.root):
         pass  # a ledger that is damaged must stop the sweep before its results, not after
     started_s, started_cpu_s = monotonic_s(), cpu_s()
     found = evaluate(search, request, progress)
+    running.exit_code = found.exit_code
     bars = search.symbol_bars * int(found.done.sum())
     speed = Speed(monotonic_s() - started_s, cpu_s() - started_cpu_s, bars)
     count_trials(request.root, running, search, found, clock)
+    if earlier is not None and found.done.sum() < earlier.combinations.evaluated_count:
+        return _found_there(path, earlier, running, speed)  # it was stopped later than this one
     results = running.run.path(SweepReport.folder, f"{name}.parquet")
     write_parquet_atomic(results, results_frame(search, found))
     running.outputs.append(results)
-    top = write_top(search, found, request, running)
+    try:
+        top = write_top(search, found, request, running)
+    except KeyboardInterrupt:
+        note(f"stopped before the report; the figures of all rows done are kept in {results}")
+        raise
     report = report_of(request, search, found, top, results)
     path = write_artifact(
         running.run,
@@ -149,6 +178,14 @@ def _sweep(
     )
     running.outputs.append(path)
     return SweepResult(path, report, [running.run.dir / one.config_path for one in top], speed)
+
+
+def _found_there(
+    path: Path, report: SweepReport, running: RunningCommand, speed: Speed | None
+) -> SweepResult:
+    running.outputs.append(path)
+    configs = [running.run.dir / each.config_path for each in report.top]
+    return SweepResult(path, report, configs, speed)
 
 
 def sweep_name(search: Search, initial_equity_usd: float) -> str:
@@ -186,7 +223,7 @@ def evaluate(search: Search, request: SweepRequest, progress: Progress) -> Found
         found.stats[start:stop] = part.stats
         found.done[start:stop] = part.done
         if part.interrupted:
-            break
+            return replace(found, exit_code=part.exit_code)
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.artifacts.hashing import sha256_file
+from core.errors import EXIT_DONE
 from core.expansion import Expansion
 from core.market.bars import BarBlock
 from core.ratios import ratio_columns
@@ -55,10 +56,14 @@ class Search:
 
 @dataclass(frozen=True)
 class Found:
-    """Figures of the rows in order; `done` is False for rows that a stop left out."""
+    """Figures of the rows in order; `done` is False for rows that a stop left out.
+
+    `exit_code` is 0, or that of the signal which stopped it.
+    """
 
     stats: Records
     done: npt.NDArray[np.bool_]
+    exit_code: int = EXIT_DONE
 
     @property
     def interrupted(self) -> bool:

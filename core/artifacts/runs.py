@@ -61,10 +61,17 @@ def open_run(root: Path, clock: Clock, run_id: str | None) -> Run:
     opened_ms = clock.now_ms()
     for _ in range(OPEN_ATTEMPTS):
         run = Run(root, f"{utc_stamp(opened_ms)}-{random_hex(4)}", utc_date(opened_ms))
-        if not run.dir.exists():
+        if not _is_there(run.dir):
             make_folder(run.dir)
             return run
     raise AssertionError
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        return folder.exists()
+    except OSError:  # making it will say what is wrong
+        return False
 
 
 def find_runs(root: Path) -> list[Run]:
@@ -82,7 +89,9 @@ def find_runs(root: Path) -> list[Run]:
         return []
     except OSError as error:
         raise InputError(
-            f"the artifact tree cannot be read: {error.strerror}", at=str(root / "artifacts")
+            f"the artifact tree cannot be read: {error.strerror}",
+            at=str(root / "artifacts"),
+            hint="make it readable, or give another --root",
         ) from error
     return sorted(found, key=lambda run: (run.date, run.run_id))
 

@@ -20,6 +20,7 @@ HINTS = {
     errno.EACCES: "make the folder writable, or choose another place",
     errno.EPERM: "make the folder writable, or choose another place",
     errno.EROFS: "this file system is read-only; choose another place",
+    errno.EEXIST: "a file stands where a folder is needed; move it away or choose another place",
     errno.ENOTDIR: "a part of this path is a file; choose another place",
     errno.EISDIR: "a folder of this name is in the way; choose another name",
     errno.ENAMETOOLONG: "choose a shorter name",

@@ -59,9 +59,11 @@ def others(parameter: Parameter, value: Value) -> Iterator[Value]:
     elif parameter.type == "enum":
         choices = parameter.choices
     else:
-        limits = [limit for sign, limit in parameter.bounds if sign in (">=", "<=")]
         kind = int if parameter.type == "int" else float
-        choices = (*choices, parameter.default, *(kind(limit) for limit in limits))
+        limits = [kind(limit) for sign, limit in parameter.bounds if sign in (">=", "<=")]
+        # A limit that is itself not allowed is approached.
+        near = [0.01 * float(parameter.default) for sign, _ in parameter.bounds if sign == ">"]
+        choices = (*choices, parameter.default, *limits, *near)
     yield from (choice for choice in dict.fromkeys(choices) if choice != value)
 
 

@@ -161,5 +161,5 @@ def test_the_readme_s_walk_runs_as_written(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "lanes" / "paper" / "strategy.yaml").is_file()
-    quoted = re.findall(r"^(replay dd8cc098d5d5.*|best 99f6c851fe71.*)$", README, re.MULTILINE)
+    quoted = re.findall(r"^((?:replay|best) [0-9a-f]{12}: .*)$", README, re.MULTILINE)
     assert [line for line in quoted if line not in done.stderr] == []

@@ -32,7 +32,9 @@ def known_then(block: BarBlock, rows: int) -> BarBlock:
     """The block as it was after its first `rows` rows; symbols not yet listed are not in it."""
     cut = block.cut(int(block.ts_open_ms[rows - 1]) + block.interval_ms)
     listed = np.flatnonzero(cut.present.any(axis=0))
-    names = ("open_px", "high_px", "low_px", "close_px", "volume", "present")
+    names: tuple[str, ...] = ("open_px", "high_px", "low_px", "close_px", "volume", "present")
+    if cut.funding_rate_1h is not None:
+        names = (*names, "funding_rate_1h")
     columns = {name: np.ascontiguousarray(getattr(cut, name)[:, listed]) for name in names}
     return replace(
         cut,

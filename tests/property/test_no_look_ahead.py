@@ -81,6 +81,7 @@ def test_changed_bars_of_the_future_change_nothing_before_them(seed: int, place:
     rng = np.random.default_rng([seed, 3])
     factor = np.ones(block.close_px.shape)
     factor[rows:] = rng.uniform(0.5, 2.0, factor[rows:].shape)
+    turned = np.where(factor == 1.0, 1.0, -factor)
     present = block.present.copy()
     present[rows:] &= rng.random(present[rows:].shape) < 0.9
 
@@ -92,6 +93,7 @@ def test_changed_bars_of_the_future_change_nothing_before_them(seed: int, place:
         close_px=block.close_px * factor,
         volume=block.volume * factor,
         present=present,
+        funding_rate_1h=None if block.funding_rate_1h is None else block.funding_rate_1h * turned,
     )
     whole, changed = simulate(block, strategy), simulate(other, strategy)
 

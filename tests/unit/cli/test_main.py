@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -247,3 +248,37 @@ def test_a_reader_that_leaves_ends_the_command_without_a_traceback() -> None:
         err = printer.stderr.read()
 
     assert (printer.returncode, err) == (141, "")
+
+
+def test_a_full_disk_under_stdout_is_bad_input_and_no_bug() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", "config", "schema"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0].startswith("error: a file cannot be read or written")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_kernel_cache_that_cannot_be_written_is_one_line_of_warning(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    (tmp_path / "s.yaml").write_text("kind: strategy\nversion: 1\n")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "replay", "s.yaml", "--store", "nowhere"],
+        cwd=tmp_path,
+        env={**os.environ, "PERPKIT_CACHE_DIR": str(tmp_path / "taken")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    warning, error, *_ = done.stderr.splitlines()
+    assert done.returncode == 3
+    assert warning.startswith(f"warning: kernel cache {tmp_path}/taken/kernel/")
+    assert error == "error: the store folder does not exist"

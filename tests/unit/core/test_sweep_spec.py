@@ -36,7 +36,7 @@ def loaded(folder: Path, text: str) -> LoadedSweep:
     ("old", "new", "line", "what"),
     [
         ("axes:", "axis:", 4, "unknown key `axis`"),
-        ("version: 1", "version: 2", 2, "Input should be 1"),
+        ("version: 1", "version: 2", 2, "knows version 1"),
         ("base: base.yaml", "base: base.yaml\ntop: 0", 4, "greater than or equal to 1"),
         ("base: base.yaml", "base: base.yaml\nobjective: luck", 4, "sharpe"),
         ("values: [1.0, 2.0]", "values: [1.0]\n    range: [1, 2, 1]", 5, "values or range"),

@@ -45,7 +45,7 @@ def test_a_right_file_becomes_its_model(tmp_path: Path) -> None:
         ),
         (b"inner: [{limit: 1}]\n", "kind is missing", "outer.yaml:1:1: kind"),
         (b"kind: x\ninner: [{limit: 0}]\n", "was 0", "outer.yaml:2:17: inner.0.limit"),
-        (b"kind: x\ninner: []\n", "at least 1", "outer.yaml:2:8: inner"),
+        (b"kind: x\ninner: []\n", "inner is empty", "outer.yaml:2:8: inner"),
         (b"- 1\n", "must be a mapping", "outer.yaml:1:1"),
         (b"", "was nothing", "outer.yaml:1:1"),
         (b"kind: x\n  \xff\n", "not UTF-8 text, byte 0xff", "outer.yaml:2:3"),

@@ -334,7 +334,7 @@ def test_values_that_differ_by_symbol_are_refused(root: Path) -> None:
     ("text", "what"),
     [
         ("kind: gates\nversion: 1\npositions_min: 3\n", "unknown key `positions_min`"),
-        ("kind: gates\nversion: 2\n", "Input should be 1"),
+        ("kind: gates\nversion: 2\n", "knows version 1"),
         ("kind: gates\nversion: 1\nslice_count: 1\n", "must not exceed slice_count, was 2 of 1"),
         ("kind: gates\nversion: 1\nbest_position_max_frac: .nan\n", "finite"),
     ],

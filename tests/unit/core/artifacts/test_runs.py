@@ -71,6 +71,11 @@ def test_a_root_that_cannot_be_written_is_bad_input(tmp_path: Path) -> None:
         open_run(tmp_path / "file", CLOCK, None)
 
 
+def test_a_root_whose_name_no_file_system_takes_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="too long"):
+        open_run(tmp_path / ("x" * 300), CLOCK, None)
+
+
 def test_files_folders_and_ids_are_resolved(tmp_path: Path) -> None:
     run = open_run(tmp_path, CLOCK, None)
     path = run.path("reports", "x.json")
