@@ -122,7 +122,11 @@ def judged_config(config: Path | None, gate_report: Path | None) -> Wanted:
             hint=f"`perpkit validate {config}` writes one; name it with --gate-report",
         )
     if not gate_report.is_file():
-        raise InputError("there is no such gate report", at=str(gate_report))
+        raise InputError(
+            "there is no such gate report",
+            at=str(gate_report),
+            hint="`perpkit validate` names the report of each candidate: gates/ID.json in its run",
+        )
     try:
         envelope, report = read_artifact(gate_report, GateReport)
     except InputError as error:

@@ -14,7 +14,6 @@ PARTIAL = ("trade.enable_partial_tp", True)
 BREAKEVEN = ("trade.enable_breakeven_stop", True)
 RSI_EXIT = ("trade.enable_rsi_overextension_exit", True)
 GLITCH = ("trade.enable_glitch_guard", True)
-EXHAUSTION = ("trade.trend_exhaustion_source", "own")
 
 
 class Trade(Orders):
@@ -153,11 +152,11 @@ class Trade(Orders):
     trend_exhaustion_adx_below: float = param(
         18.0,
         "ADX",
-        "Leave when ADX falls below this; 0 for never.",
+        "Leave when ADX falls below this; 0 for never. With entry_threshold it holds for positions "
+        "whose own threshold is 0.",
         ge=0,
         le=100,
         axis=(0.0, 15.0, 30.0),
-        when=EXHAUSTION,
     )
     trend_exhaustion_low_conf_adx_below: float = param(
         0.0,
@@ -166,7 +165,6 @@ class Trade(Orders):
         ge=0,
         le=100,
         axis=(0.0, 15.0, 30.0),
-        when=EXHAUSTION,
     )
     enable_funding_headwind_exit: bool = param(
         True,

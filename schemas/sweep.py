@@ -115,7 +115,7 @@ class SweepCandidate(Strict):
     config_sha256: str = Field(pattern=SHA256_PATTERN, description="Hash of that file.")
     values: dict[str, Value] = Field(description="Value of each axis.")
     metrics: dict[str, Number | None] = Field(description="On the search window, fees included.")
-    verified: bool = Field(description="A full replay gave the same trades and equity.")
+    verified: bool = Field(description="A full replay gave the same figures, bit for bit.")
 
 
 class SweepReport(Body):

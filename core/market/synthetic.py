@@ -89,8 +89,8 @@ class MarketSpec:
         """Raise UsageError for a market that cannot be made."""
         odd_count = self.late_count + self.holed_count + self.ended_count
         limits = {
-            "symbol_count": (self.symbol_count, odd_count + 1, SYMBOLS_MAX),
-            "bar_count": (self.bar_count, 100, BARS_MAX),
+            "symbols": (self.symbol_count, odd_count + 1, SYMBOLS_MAX),
+            "bars": (self.bar_count, 100, BARS_MAX),
             "symbols x bars": (self.symbol_count * self.bar_count, 1, CELLS_MAX),
             "edge": (self.edge, 0.0, 4.0),
             "seed": (self.seed, 0, 2**63 - 1),

@@ -23,6 +23,7 @@ from core.artifacts.hashing import canonical_json, sha256_hex
 from core.artifacts.writing import make_folder
 from core.errors import HaltError, InputError, RefusedError
 from core.statistics import Sample, pooled
+from core.store.sqlite import transaction
 from core.windows import overlaps
 
 SCHEMA_VERSION = 1
@@ -179,7 +180,7 @@ class TrialLedger:
         assert math.isfinite(line.sharpe_variance), line
         if line.row_count == 0:
             return False
-        with _reported(self.path), self._transaction():
+        with _reported(self.path), transaction(self._connection, "IMMEDIATE"):
             rows = self._rows()
             if any(old.key == line.key and old.row_count >= line.row_count for old, _ in rows):
                 return False
@@ -202,7 +203,7 @@ class TrialLedger:
             # FULL: a count must not be lost in a power cut that its report survives.
             self._connection.pragma("journal_mode", "WAL")
             self._connection.pragma("synchronous", "FULL")
-            with self._transaction():
+            with transaction(self._connection, "IMMEDIATE"):
                 version = self._connection.pragma("user_version")
                 tables = self._connection.execute("SELECT name FROM sqlite_schema").fetchall()
                 if version == 0 and not tables:
@@ -230,17 +231,6 @@ class TrialLedger:
                 raise _damaged(self.path, f"line {row_id} was changed, or one before it is missing")
             found.append((line, before))
         return found
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
 
 
 def _stored(line: TrialLine) -> tuple[str | int | float, ...]:
