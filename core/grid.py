@@ -106,8 +106,7 @@ class Stop:
 
     def by(self, error: KeyboardInterrupt) -> None:
         """Stop, for SIGTERM if the error says so, otherwise for Ctrl-C."""
-        is_termination = isinstance(error, Terminated)
-        self.exit_code = EXIT_TERMINATED if is_termination else EXIT_INTERRUPTED
+        self.exit_code = signal_exit_code(error)
 
 
 class Scratch:
@@ -206,3 +205,8 @@ def _run_group(  # noqa: PLR0913
             run.done[job.result()] = True
         if progress is not None:
             progress(int(run.done.sum()), len(params))
+
+
+def signal_exit_code(error: KeyboardInterrupt) -> int:
+    """Exit code of the signal that came as this error."""
+    return EXIT_TERMINATED if isinstance(error, Terminated) else EXIT_INTERRUPTED

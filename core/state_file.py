@@ -12,6 +12,9 @@ from kernel import codes
 from kernel.records import ACCOUNT, MARK, POSITION, Records
 from schemas.state import RunState, SeriesState
 
+CARRIED = ("cash_usd", "position_seq")
+"""Fields of the ledger that a later run goes on from; the others count within one run."""
+
 
 def body_of(state: State, config_id: str, interval: str) -> RunState:
     """The state as a body; flat positions are left out, every number is kept exactly."""
@@ -23,7 +26,7 @@ def body_of(state: State, config_id: str, interval: str) -> RunState:
         interval=interval,
         ts_ms=state.ts_ms,
         symbols=state.symbols,
-        account=_fields(state.account, 0),
+        account={name: state.account[name][0].item() for name in CARRIED},
         positions={state.symbols[k]: _fields(state.positions, k) for k in open_symbols},
         marks={symbol: _fields(state.marks, k) for k, symbol in enumerate(state.symbols)},
         series=tuple(

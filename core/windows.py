@@ -2,8 +2,9 @@
 
     |<----------- search ----------->|<- purge ->|<------- holdout ------->|
 
-The holdout is the last `holdout_frac` of the bars. The purge is as long as the longest indicator
-window, so that no indicator of the holdout's first bar reaches back into the search.
+The holdout is the last `holdout_frac` of the bars. The purge is as long as the longest window of
+any indicator. Recursive means (EMA, ATR, ADX) and means of means reach further back with fading
+weight: the purge keeps positions and most of the memory apart, not the last digit of an indicator.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ def curve_stats(ts_close_ms: Ints, equity_usd: Floats, start_usd: float, stats: 
     """Fill drawdown, daily return moments and daily Sharpe of a marked equity curve.
 
     A close at midnight belongs to the day that ends.  Moments are over days, population style; a
-    day that begins without equity returns 0.  Sharpe is 0 with fewer than two days or no deviation.
+    day that begins without equity returns 0, and so does a day without a close: bars may be longer
+    than a day, and data may have holes.  Sharpe is 0 with fewer than two days or no deviation.
     """
     peak = start_usd
     day_start = start_usd
@@ -24,6 +25,7 @@ def curve_stats(ts_close_ms: Ints, equity_usd: Floats, start_usd: float, stats: 
     squares = 0.0
     downs = 0.0
     days = 0
+    last_day = (ts_close_ms[0] - 1) // DAY_MS if equity_usd.shape[0] > 0 else 0
     count = equity_usd.shape[0]
     for t in range(count):
         equity = equity_usd[t]
@@ -36,7 +38,8 @@ def curve_stats(ts_close_ms: Ints, equity_usd: Floats, start_usd: float, stats: 
         if t + 1 == count or (ts_close_ms[t + 1] - 1) // DAY_MS != day:
             change = equity / day_start - 1.0 if day_start > 0.0 else 0.0
             day_start = equity
-            days += 1
+            days += max(day - last_day, 1)
+            last_day = day
             total += change
             squares += change * change
             downs += min(change, 0.0) * min(change, 0.0)

@@ -255,6 +255,21 @@ def route_signal(
 
 
 @device
+def close_ended(
+    book: Book, out: Output, columns: Columns, where: tuple[int, int, int, int], params: Params
+) -> None:
+    """Close what is still held of a symbol that has ended.
+
+    `where` is (row without a bar, symbol, row of its last bar, time).
+    Only a state from before its end was known can hold it: `try_exit` closes at the last bar.
+    """
+    t, s, last_row, now_ms = where
+    if last_row < t and book.positions[s].side != codes.FLAT:
+        what = (codes.REASON_DELISTED, 1.0, now_ms)
+        ledger.close_position(book, out, s, columns.close_px[t + 1, s], what, params)
+
+
+@device
 def step(market: Market, columns: Columns, params: Params, book: Book, out: Output, t: int) -> None:
     """Decide row `t` for all symbols and write the marked equity at its close."""
     now_ms = market.ts_close_ms[t]
@@ -269,6 +284,7 @@ def step(market: Market, columns: Columns, params: Params, book: Book, out: Outp
     positions, marks = book.positions, book.marks
     for s in range(marks.shape[0]):
         if not present[t, s]:
+            close_ended(book, out, columns, (t, s, last_bar_index[s], now_ms), params)
             continue
         marks[s].bar_count += 1
         ready = tradable[s] and marks[s].bar_count >= params.lookback_bars

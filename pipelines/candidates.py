@@ -14,7 +14,7 @@ from core.errors import HaltError, InputError, RefusedError, UsageError
 from core.market.bars import BarBlock
 from core.store.ledger import TrialLine, overlapping, venue_of
 from core.store.market import load
-from core.windows import cut_windows, longest_window_bars, overlaps, refuse_overlap
+from core.windows import cut_windows, longest_window_bars, refuse_overlap
 from kernel.jit import kernel_id
 from schemas.artifact import Envelope, Source
 from schemas.sweep import SweepCandidate, SweepReport
@@ -100,38 +100,27 @@ def sweep_report_path(root: Path, target: str) -> Path:
     )
 
 
-def refuse_searched_holdout(case: Case, lines: Sequence[TrialLine]) -> list[str]:
-    """Refuse bars that a search has seen; warnings where that may not be the candidates' doing.
+def refuse_searched_holdout(case: Case, lines: Sequence[TrialLine]) -> None:
+    """Raise RefusedError if any search has seen bars of the holdout: it proves nothing then.
 
-    A strategy that comes alone may owe its values to any search, so none may have seen its
-    holdout. A sweep's candidates owe theirs to its own search, whose line must be in the ledger;
-    another search that saw the holdout is told.
+    A sweep's candidates owe their values to its own search, whose line must be in the ledger:
+    HaltError otherwise.
     """
-    seen = [
-        line
-        for line in case.trials(lines)
-        if line.purpose == "search" and overlaps(line.window, case.holdout)
-    ]
-    if case.run is None:
-        for line in seen:
+    if case.run is not None:
+        own = [
+            line
+            for line in lines
+            if line.run_id == case.run.run_id and line.spec_sha256 == case.spec_sha256
+        ]
+        if not own:
+            raise HaltError(
+                f"the trial ledger has no line of run {case.run.run_id}, which swept",
+                at="state/ledger.sqlite",
+                hint="restore the ledger that belongs to this root; a sweep always writes its line",
+            )
+    for line in case.trials(lines):
+        if line.purpose == "search":
             refuse_overlap(case.holdout, line.window, searched_by=f"run {line.run_id}")
-        return []
-    own = [
-        line
-        for line in lines
-        if line.run_id == case.run.run_id and line.spec_sha256 == case.spec_sha256
-    ]
-    if not own:
-        raise HaltError(
-            f"the trial ledger has no line of run {case.run.run_id}, which swept",
-            at="state/ledger.sqlite",
-            hint="restore the ledger that belongs to this root; a sweep always writes its line",
-        )
-    others = {line.run_id for line in seen}
-    if not others:
-        return []
-    named = ", ".join(sorted(others)[:3])
-    return [f"{len(others)} other searches have seen bars of this holdout ({named}): distrust it"]
 
 
 def _case_of_config(

@@ -159,7 +159,7 @@ def judged_config(config: Path | None, gate_report: Path | None) -> Wanted:
 
 
 def previous_config(lane: Lane, root: Path) -> Wanted:
-    """What the lane held before; it was judged when it was deployed."""
+    """What the lane held before, if a deployment with a gate report put it there."""
     data = read_file(lane.previous)
     if data is None or data == read_file(lane.strategy):
         raise RefusedError(
@@ -170,6 +170,12 @@ def previous_config(lane: Lane, root: Path) -> Wanted:
     loaded = load_strategy(lane.previous)
     source = Source(path=str(lane.previous), sha256=loaded.source_sha256)
     gate_report_hash, synthetic = _deployed_on(lane, root, sha256_hex(data))
+    if gate_report_hash is None:
+        raise RefusedError(
+            "what the lane held before was never judged: no deployment of these bytes is on record",
+            at=str(lane.previous),
+            hint="validate it and deploy it with its gate report, or deploy another one",
+        )
     return Wanted(data, loaded.config_id, (source,), gate_report_hash, synthetic)
 
 

@@ -138,6 +138,8 @@ def _replay(  # noqa: PLR0913
     clock: Clock,
     note: Note,
 ) -> ReplayResult:
+    if window.end_ms is not None and window.end_ms >= block.ts_open_ms[0] + block.interval_ms:
+        block = block.cut(window.end_ms)  # what comes later is no part of what the report rests on
     sources = [
         Source(path=str(request.config), sha256=loaded.source_sha256),
         Source(path=block.path, sha256=block.sha256),

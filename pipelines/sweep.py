@@ -17,7 +17,7 @@ from core.clock import Clock, cpu_s, monotonic_s, parse_utc_ms, utc_iso
 from core.config import config_id, strategy_yaml
 from core.errors import InputError, PerpkitError
 from core.expansion import Expansion, expand
-from core.grid import run_grid
+from core.grid import run_grid, signal_exit_code
 from core.market.bars import BarBlock
 from core.simulate import simulate
 from core.store.ledger import TrialLedger, TrialLine, venue_of
@@ -142,9 +142,9 @@ def _sweep(
     name = sweep_name(search, request.initial_equity_usd)
     path = running.run.path(SweepReport.folder, f"{name}.json")
     earlier = None
-    if path.exists() and not request.force:
+    if path.exists():
         earlier = read_artifact(path, SweepReport)[1]
-        if not earlier.interrupted:
+        if not earlier.interrupted and not request.force:
             return _found_there(path, earlier, running, None)
     if not is_compiled():
         note("compiling the decision kernel, once per version: about 15 s")
@@ -155,7 +155,7 @@ def _sweep(
     running.exit_code = found.exit_code
     bars = search.symbol_bars * int(found.done.sum())
     speed = Speed(monotonic_s() - started_s, cpu_s() - started_cpu_s, bars)
-    count_trials(request.root, running, search, found, clock)
+    count_trials(request, running, search, found, clock)
     if earlier is not None and found.done.sum() < earlier.combinations.evaluated_count:
         return _found_there(path, earlier, running, speed)  # it was stopped later than this one
     results = running.run.path(SweepReport.folder, f"{name}.parquet")
@@ -199,10 +199,27 @@ def sweep_name(search: Search, initial_equity_usd: float) -> str:
     return f"{search.loaded.sha256[:12]}-{sha256_hex(canonical_json(inputs))[:8]}"
 
 
+def search_sha256(search: Search, initial_equity_usd: float) -> str:
+    """Identity of a search in the trial ledger: the spec, and all else that changes its figures."""
+    asked = [search.loaded.sha256, sweep_name(search, initial_equity_usd)]
+    return sha256_hex(canonical_json(asked))
+
+
 def evaluate(search: Search, request: SweepRequest, progress: Progress) -> Found:
     """Figures of every row; Ctrl-C leaves the rest out."""
     total = search.expansion.row_count
     found = Found(np.zeros(total, STATS), np.zeros(total, np.bool_))
+    try:
+        return _evaluate_passes(search, request, progress, found)
+    except KeyboardInterrupt as error:  # between two kernel calls; what is done is kept
+        return replace(found, exit_code=signal_exit_code(error))
+
+
+def _evaluate_passes(
+    search: Search, request: SweepRequest, progress: Progress, found: Found
+) -> Found:
+    """`found`, its arrays filled pass by pass."""
+    total = search.expansion.row_count
     per_row = search.symbol_bars
     began_s = monotonic_s()
     for start in range(0, total, ROWS_PER_PASS):
@@ -228,7 +245,7 @@ def evaluate(search: Search, request: SweepRequest, progress: Progress) -> Found
 
 
 def count_trials(
-    root: Path, running: RunningCommand, search: Search, found: Found, clock: Clock
+    request: SweepRequest, running: RunningCommand, search: Search, found: Found, clock: Clock
 ) -> None:
     """Add this search to the trial ledger: what was tried counts, stopped or not."""
     sharpes = found.stats["sharpe_daily"][found.done]
@@ -243,12 +260,12 @@ def count_trials(
         symbols=search.block.symbols,
         start_ms=search.windows.search_start_ms,
         end_ms=search.windows.search_end_ms,
-        spec_sha256=search.loaded.sha256,
+        spec_sha256=search_sha256(search, request.initial_equity_usd),
         row_count=len(sharpes),
         sharpe_mean=float(sharpes.mean()),
         sharpe_variance=float(sharpes.var()),
     )
-    with TrialLedger.open(root) as ledger:
+    with TrialLedger.open(request.root) as ledger:
         ledger.append(line)
 
 
@@ -275,7 +292,10 @@ def write_top(
             )
         identity = config_id(strategy)
         path = running.run.path("configs", f"{identity}.yaml")
-        comment = f"Rank {rank} of {request.spec.name} by {search.loaded.spec.objective}."
+        # The same words whatever the sweep, since two sweeps of a run may find the same strategy.
+        comment = (
+            "Found by a sweep; the reports in sweeps/ of its run say by which, and its figures."
+        )
         write_text_atomic(path, strategy_yaml(strategy, comment=comment))
         running.outputs.append(path)
         top.append(candidate_of(rank, int(row), identity, path, values, found.stats[row]))
@@ -294,7 +314,7 @@ def report_of(
     short = found.stats["position_count"][found.done] < search.loaded.spec.min_positions
     return SweepReport(
         spec=search.loaded.spec,
-        spec_sha256=search.loaded.sha256,
+        spec_sha256=search_sha256(search, request.initial_equity_usd),
         base_config_id=search.loaded.base.config_id,
         interval=search.block.interval,
         symbols=search.block.symbols,

@@ -131,7 +131,7 @@ def _validate(
     progress: Progress,
 ) -> ValidateResult:
     with TrialLedger.open(request.root) as ledger:
-        warnings = (*case.warnings, *refuse_searched_holdout(case, ledger.lines()))
+        refuse_searched_holdout(case, ledger.lines())
         slices = cut_slices(
             case.block.ts_open_ms,
             case.block.interval_ms,
@@ -160,7 +160,7 @@ def _validate(
         path = _write(running, report, sources, case, clock, force=request.force)
         running.outputs.append(path)
         verdicts.append(Verdict(path, candidate.config, report))
-    return ValidateResult(tuple(verdicts), warnings, _refusal(verdicts))
+    return ValidateResult(tuple(verdicts), case.warnings, _refusal(verdicts))
 
 
 def _figures(

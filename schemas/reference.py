@@ -133,7 +133,10 @@ class _Reader:
                     what = f"{path} holds for the whole account here, not for one symbol"
                     self._fault(here, what, "set it under `global`")
             if section.ours:
-                what = "its backtests of several symbols ignore this section; perpkit obeys it"
+                what = (
+                    "its backtests of several symbols ignore this section; it is carried over, and "
+                    "replay refuses it until values by symbol are traded: remove it to replay now"
+                )
                 self._note(here, what)
                 found[symbol] = section
         return found

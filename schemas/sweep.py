@@ -127,7 +127,8 @@ class SweepReport(Body):
 
     spec: SweepSpec = Field(description="The spec with all defaults in place.")
     spec_sha256: str = Field(
-        pattern=SHA256_PATTERN, description="Hash of the spec, its base by config id."
+        pattern=SHA256_PATTERN,
+        description="Hash of the spec, base by config id, with data, equity and decision rules.",
     )
     base_config_id: str = Field(pattern=SHA256_PATTERN, description="Identity of the base.")
     interval: str = Field(min_length=1, description="Bars that decisions were made on.")

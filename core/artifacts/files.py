@@ -186,15 +186,22 @@ def _checked_envelope(path: Path, raw: dict[str, Any], kind: type[Body]) -> Enve
             at=str(path),
             hint=f"`perpkit config check {path}` lists every problem",
         )
-    envelope = Envelope.model_validate(raw)
-    actual = content_hash(
-        kind=envelope.kind,
-        version=envelope.version,
-        kernel_id=envelope.kernel_id,
-        synthetic=envelope.synthetic,
-        source_hashes=[source.sha256 for source in envelope.sources],
-        body=envelope.body,
-    )
+    try:
+        envelope = Envelope.model_validate(raw)
+        actual = content_hash(
+            kind=envelope.kind,
+            version=envelope.version,
+            kernel_id=envelope.kernel_id,
+            synthetic=envelope.synthetic,
+            source_hashes=[source.sha256 for source in envelope.sources],
+            body=envelope.body,
+        )
+    except ValueError as error:  # half a surrogate, a number beyond float64: nothing we write
+        raise InputError(
+            "this is not an artifact: it holds text or a number that perpkit never writes",
+            at=str(path),
+            hint="make it again with the command that wrote it; artifacts are never edited",
+        ) from error
     if actual != envelope.content_hash:
         raise InputError(
             "the artifact was changed after it was written: its content hash does not match",

@@ -60,7 +60,7 @@ def open_run(root: Path, clock: Clock, run_id: str | None) -> Run:
         return find_run(root, run_id)
     opened_ms = clock.now_ms()
     for _ in range(OPEN_ATTEMPTS):
-        run = Run(root, f"{utc_stamp(opened_ms)}-{random_hex(4)}", utc_date(opened_ms))
+        run = Run(root, f"{utc_stamp(opened_ms)}-{order_tag(opened_ms)}", utc_date(opened_ms))
         if not _is_there(run.dir):
             make_folder(run.dir)
             return run
@@ -94,6 +94,11 @@ def find_runs(root: Path) -> list[Run]:
             hint="make it readable, or give another --root",
         ) from error
     return sorted(found, key=lambda run: (run.date, run.run_id))
+
+
+def order_tag(opened_ms: int) -> str:
+    """Eight hexadecimal digits: three of the millisecond, so that ids sort by time; five random."""
+    return f"{opened_ms % 1000:03x}{random_hex(3)[:5]}"
 
 
 def find_run(root: Path, text: str) -> Run:

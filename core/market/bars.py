@@ -63,6 +63,11 @@ def interval_to_ms(interval: str) -> int:
     return length_ms
 
 
+LATE_BARS_MAX = 3
+"""A symbol whose bars stop at most this many instants before the store's may only be late; beyond
+that its data has ended."""
+
+
 def phase_unit_ms(interval_ms: int) -> int:
     """What a bar's open time must be a multiple of, in ms.
 
@@ -104,8 +109,8 @@ class BarBlock:
     The timeline is the union of the symbols' open times, so an instant at which no symbol has a
     bar is not in it.  Prices are USD, volume is in base units; cells without a bar hold 0.0 and
     `present` is False there.  `last_bar_index` is the index of a symbol's last bar when its data
-    ends before the store's last bar, and the length of the timeline when it does not end; it is
-    found on the whole store, so that a cut does not make a symbol look delisted.
+    ends more than LATE_BARS_MAX instants before the store's, and the length of the timeline when
+    it does not; it is found on the whole store, so that a cut does not look like a delisting.
     `funding_rate_1h` is the last rate known at each bar's close, 0.0 where none is known, or None
     when the store holds no rates (`core.market.funding`).  `sha256` covers all but the path.
     """
@@ -219,7 +224,9 @@ def block_from_rows(rows: Rows, interval: str, *, synthetic: bool, path: str = "
         close_px=aligned(3),
         volume=aligned(4),
         present=present,
-        last_bar_index=np.where(last < shape[0] - 1, last, shape[0]).astype(np.int64),
+        last_bar_index=np.where(last < shape[0] - 1 - LATE_BARS_MAX, last, shape[0]).astype(
+            np.int64
+        ),
         synthetic=synthetic,
         sha256="",
         path=path,

@@ -31,7 +31,7 @@ def ingest(store_dir: Path, rows: Rows, origin: Origin, clock: Clock) -> IngestC
 
 
 def load(store_dir: Path) -> StoredRows:
-    """All stored rates: values are the rate per period and the premium (NaN when unknown).
+    """All stored rates: values are the rate per hour and the premium (NaN when unknown).
 
     Raises InputError when the folder, the file or the rates are missing, or the file is broken.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -105,3 +107,24 @@ def test_only_closes_at_the_end_are_named_so() -> None:
         run = simulate(random_market(seed), random_strategy(seed))
         forced = run.trades[run.trades["reason"] == codes.REASON_END_OF_DATA]
         assert set(forced["exit_ts_ms"].tolist()) <= {int(run.ts_close_ms[-1])}
+
+
+def test_a_position_of_a_symbol_that_has_ended_meanwhile_is_closed_at_its_last_close() -> None:
+    """A state from the very bar that turns out to be a symbol's last must not hold it for ever."""
+    seen = 0
+    for seed in range(40):
+        block, strategy = random_market(seed), random_strategy(seed)
+        ended = np.flatnonzero(block.last_bar_index < len(block.ts_open_ms) - 1)
+        for column in ended:
+            last = int(block.last_bar_index[column])
+            cut = block.cut(int(block.ts_open_ms[last]) + HOUR_MS)
+            unaware = replace(cut, last_bar_index=np.full(len(cut.symbols), last + 1))
+            state = simulate(unaware, strategy).state
+            if state.positions[column]["side"] == codes.FLAT:
+                continue
+            resumed = simulate(block, strategy, state=state)
+            mine = resumed.trades[resumed.trades["symbol"] == column]
+            assert mine["reason"].tolist() == [codes.REASON_DELISTED]
+            assert mine["exit_ts_ms"][0] == block.ts_open_ms[last + 1] + HOUR_MS
+            seen += 1
+    assert seen > 0

@@ -39,7 +39,10 @@ def test_a_curves_figures_equal_their_definitions(
     curve = np.concatenate([[100.0], equity])
     peaks = np.maximum.accumulate(curve)
     last_of_day = {(t - 1) // DAY_MS: value for t, value in zip(ts, equity, strict=True)}
-    daily = np.concatenate([[100.0], list(last_of_day.values())])
+    first, last = min(last_of_day), max(last_of_day)
+    for day in range(first, last):  # a day without a close keeps the equity of the day before
+        last_of_day.setdefault(day + 1, last_of_day[day])
+    daily = np.array([100.0, *(last_of_day[day] for day in range(first, last + 1))])
     returns = daily[1:] / daily[:-1] - 1.0
     assert stats["drawdown_max_usd"] == pytest.approx((peaks - curve).max())
     assert stats["drawdown_max_frac"] == pytest.approx(((peaks - curve) / peaks).max())

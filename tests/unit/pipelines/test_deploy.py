@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -305,3 +306,19 @@ def test_killed_at_any_instant_the_lane_is_whole(tmp_path: Path, action: str) ->
     happened = [assert_whole(line, action) for line in lines]
 
     assert 0 < sum(happened) < len(lines)
+
+
+def test_a_file_that_was_put_there_by_hand_is_not_rolled_back_to(
+    root: Path, items: dict[str, Judged]
+) -> None:
+    deploy(root, items["first"])
+    held_now = root / "lanes" / LANE / "strategy.yaml"
+    held_now.write_text(
+        re.sub("stop_loss_atr: [0-9.]+", "stop_loss_atr: 9.9", held_now.read_text())
+    )
+    deploy(root, items["second"])
+
+    with pytest.raises(RefusedError, match="was never judged"):
+        rollback(root)
+
+    assert held_now.read_bytes() == items["second"].config.read_bytes()

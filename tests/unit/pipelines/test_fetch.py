@@ -208,7 +208,7 @@ def test_funding_goes_into_its_own_file(fetch: Fetch) -> None:
         ([], 2, "nothing to fetch"),
         (["--from-file", "x.csv", "--synthetic"], 2, "candles of its own"),
         (["--synthetic", "--kind", "funding"], 2, "candles of its own"),
-        (["--synthetic", "--bars", "3"], 2, "bar_count"),
+        (["--synthetic", "--bars", "3"], 2, "bars of a synthetic market"),
         (["--from-file", "x.csv"], 3, "No such file"),
         (["--from-file", "x.csv", "--kind", "trades"], 2, "--kind 'trades'"),
         (["--from-file", "x.csv", "--interval", "7h"], 3, "did you mean"),

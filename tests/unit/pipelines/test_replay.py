@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from jsonschema import Draft202012Validator
@@ -318,3 +320,18 @@ def test_bars_missing_right_after_the_state_are_said(shell: Shell, tmp_path: Pat
     assert "between the state" not in shell.err
     shell.done("replay", "easy.yaml", "--store", "late", "--init-state", "s.json")
     assert "24 bars are missing between the state, which stands at 2025-01-10T00:00" in shell.err
+
+
+def test_bars_after_the_end_are_no_part_of_a_report(shell: Shell, small_store: Path) -> None:
+    store = Path(shutil.copytree(small_store, shell.folder / "grows"))
+    bars = load(store, "1h")
+    command = ("replay", "easy.yaml", "--store", store, "--end", str(int(bars.ts_open_ms[-300])))
+    first = shell.done(*command)
+    later = np.array([int(bars.ts_open_ms[-1]) + bars.interval_ms], np.int64)
+    values = np.array([[9.0, 9.5, 8.5, 9.0, 1.0]])
+    rows = Rows(("BTC",), np.zeros(1, np.int64), later, values)
+    ingest(store, "1h", rows, Origin("later", "2" * 64, synthetic=True), CLOCK)
+    second = shell.done(*command)
+
+    assert second.name == first.name
+    assert envelope(second)["content_hash"] == envelope(first)["content_hash"]

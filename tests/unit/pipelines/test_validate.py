@@ -257,13 +257,13 @@ def test_a_sweep_that_the_ledger_does_not_know_halts(root: Path, run_id: str) ->
     assert caught.value.exit_code == 5
 
 
-def test_another_search_that_saw_the_holdout_is_told(root: Path, run_id: str) -> None:
+def test_a_holdout_that_another_search_saw_is_refused(root: Path, run_id: str) -> None:
     other = sweep_into(root, holdout_frac=0.1)
 
-    warnings = validate(root, run_id).warnings
+    with pytest.raises(RefusedError, match="overlaps a window that was searched") as caught:
+        validate(root, run_id)
 
-    assert len(warnings) == 1
-    assert other in warnings[0]
+    assert other in caught.value.at
 
 
 def test_a_run_without_a_sweep_is_an_input_error(root: Path, run_id: str) -> None:
@@ -410,3 +410,34 @@ def test_a_refusal_exits_1_with_every_verdict_in_the_json(
     assert [each["passed"] for each in answer["data"]["candidates"]] == [False, False, False]
     assert answer["data"]["candidates"][0]["checks"][0]["name"] == "position_count"
     assert "error: all 3 candidates were refused" in shown.err
+
+
+def test_two_sweeps_of_one_run_may_find_the_same_strategies(root: Path, run_id: str) -> None:
+    spec = root / "again.yaml"
+    spec.write_text(SPEC.replace("HOLDOUT", "0.25").replace("top: 3", "top: 2"))
+    again = SweepRequest(spec=spec, store=root / "stores", root=root, run_id=run_id)
+    other = run_sweep(again, CLOCK, quiet, quiet)
+    first = next(path for path in other.path.parent.glob("*.json") if path != other.path)
+
+    assert set(other.configs) & {
+        other.path.parent.parent / each.config_path
+        for each in read_artifact(first, SweepReport)[1].top
+    }
+    for report in (first, other.path):
+        assert validate(root, str(report)).verdicts
+
+
+def test_the_same_spec_with_other_equity_is_another_search(root: Path, run_id: str) -> None:
+    before = ledger_count(root)
+    spec = root / "sweep-0.25.yaml"
+    for equity_usd in (10_000.0, 300.0, 300.0):
+        request = SweepRequest(
+            spec=spec,
+            store=root / "stores",
+            root=root,
+            run_id=run_id,
+            initial_equity_usd=equity_usd,
+        )
+        run_sweep(request, CLOCK, quiet, quiet)
+
+    assert ledger_count(root) == before + 1

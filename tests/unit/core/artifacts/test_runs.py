@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.artifacts.runs import Run, find_runs, open_run, resolve_artifact
+from core.artifacts.runs import Run, find_run, find_runs, open_run, resolve_artifact
 from core.clock import ManualClock
 from core.errors import InputError
 
@@ -100,3 +100,10 @@ def test_a_mistyped_file_is_answered_with_the_nearest(tmp_path: Path) -> None:
         resolve_artifact(tmp_path, str(path.with_name("btx.json")))
 
     assert caught.value.hint == f"the nearest is {path}"
+
+
+def test_runs_of_one_second_stand_in_the_order_in_which_they_were_opened(tmp_path: Path) -> None:
+    opened = [open_run(tmp_path, ManualClock(1_767_323_045_000 + ms), None) for ms in (7, 90, 800)]
+
+    assert [run.run_id for run in find_runs(tmp_path)] == [run.run_id for run in opened]
+    assert find_run(tmp_path, "latest") == opened[-1]

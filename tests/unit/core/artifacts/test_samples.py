@@ -74,6 +74,7 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "no kind": (lambda raw: raw.pop("kind"), "it has no kind"),
     "a field too many": (lambda raw: raw["body"].update(extra=1), "does not fit its schema"),
     "a false origin": (lambda raw: raw.update(synthetic=not raw["synthetic"]), "was changed after"),
+    "half a surrogate": (lambda raw: raw.update(run_id="\ud800"), "perpkit never writes"),
     "an edited body": (edit_body, "was changed after it was written"),
 }
 

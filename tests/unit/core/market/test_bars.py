@@ -9,6 +9,8 @@ from core.errors import InputError
 from core.market.bars import (
     HOUR_MS,
     INTERVALS,
+    LATE_BARS_MAX,
+    BarBlock,
     block_from_rows,
     interval_to_ms,
     nearest,
@@ -42,10 +44,19 @@ def test_the_timeline_is_the_union_of_open_times() -> None:
     assert (block.close_px[~block.present] == 0.0).all()
 
 
-def test_only_a_symbol_that_stops_before_the_store_does_has_ended() -> None:
-    block = block_from_rows(rows_of(LATE_AND_ENDED), "1h", synthetic=False)
+def bars_until(btc_hours: int) -> BarBlock:
+    """BTC to the end, ETH for two hours, SOL to one hour before the end."""
+    bars = [record("BTC", hour) for hour in range(btc_hours)]
+    bars += [record("ETH", hour) for hour in (0, 1)]
+    bars += [record("SOL", hour) for hour in range(btc_hours - 1)]
+    return block_from_rows(rows_of(bars), "1h", synthetic=False)
 
-    assert block.last_bar_index.tolist() == [4, 1, 4]
+
+def test_a_symbol_that_stops_well_before_the_store_does_has_ended() -> None:
+    count = 2 + LATE_BARS_MAX + 1
+
+    assert bars_until(count).last_bar_index.tolist() == [count, 1, count]
+    assert bars_until(count - 1).last_bar_index.tolist() == [count - 1] * 3
 
 
 def test_a_cut_keeps_the_bars_that_had_closed() -> None:
@@ -60,7 +71,7 @@ def test_a_cut_keeps_the_bars_that_had_closed() -> None:
 
 
 def test_a_cut_does_not_make_a_symbol_look_ended() -> None:
-    block = block_from_rows(rows_of(LATE_AND_ENDED), "1h", synthetic=False)
+    block = bars_until(9)
 
     assert block.cut(START_MS + 1 * HOUR_MS).last_bar_index.tolist() == [1, 1, 1]
     assert block.cut(START_MS + 3 * HOUR_MS).last_bar_index.tolist() == [3, 1, 3]
