@@ -123,6 +123,18 @@ def test_only_the_command_line_prints() -> None:
     assert printing == set()
 
 
+def test_no_test_limits_the_process_that_runs_it() -> None:
+    """A limit on file sizes also ends the runner's own log; it belongs in a process of its own."""
+    limiting = {
+        f"{shown(path)}:{node.lineno}"
+        for path in python_files("tests")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute) and node.attr in {"setrlimit", "prlimit"}
+    }
+
+    assert limiting == set()
+
+
 def test_every_folder_of_modules_lists_them_in_its_docstring() -> None:
     missing = set()
     for path in python_files(*ROOMS):
