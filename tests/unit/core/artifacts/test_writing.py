@@ -14,7 +14,6 @@ import pytest
 from core.artifacts.writing import make_folder, replacing, write_bytes_atomic, write_text_atomic
 from core.errors import InputError
 
-
 REPOSITORY = Path(__file__).resolve().parents[4]
 WRITER = """
 import sys; from pathlib import Path; from core.artifacts.writing import write_bytes_atomic
