@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from core.market.bars import BarBlock
-from kernel.features import NO_SERIES, Series, fill_series, memory_length, series_of
+from kernel.features import NO_SERIES, Series, fill_series, memory_length
 from kernel.records import Columns, Floats, Ints
+from kernel.strategies import series_of
 
 
 @dataclass(frozen=True)

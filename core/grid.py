@@ -21,9 +21,10 @@ from core.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
 from core.market.bars import BarBlock
 from core.simulate import Window, market_of, new_book, rows_of
 from kernel import codes
-from kernel.features import NO_SERIES, SERIES_FIELDS, Series, series_of
+from kernel.features import NO_SERIES, Series
 from kernel.grid import run_rows
 from kernel.records import STATS, TRADE, Book, Ints, Market, Output, Records
+from kernel.strategies import SERIES_FIELDS, series_of
 
 BANK_BYTES_MAX = 256 * 1024 * 1024
 """Memory of one group's bank; one strategy's own series always fit, however long the data."""

@@ -13,7 +13,7 @@ from core.clock import utc_iso
 from core.errors import InputError
 from core.market.bars import BarBlock
 from kernel import codes
-from kernel.features import KIND_CLOSE, NO_SERIES, Series, series_of
+from kernel.features import KIND_CLOSE, NO_SERIES, Series
 from kernel.metrics import curve_stats, ledger_stats
 from kernel.records import (
     ACCOUNT,
@@ -31,6 +31,7 @@ from kernel.records import (
     Records,
 )
 from kernel.scan import close_all, scan
+from kernel.strategies import series_of
 from schemas.records import to_records
 from schemas.strategy import Strategy
 

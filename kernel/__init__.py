@@ -6,7 +6,10 @@ params      the parameter record, generated from the schema
 records     layouts of bars, positions, accounts, trades
 indicators  one-bar updates of the indicators
 features    from bars to the columns that decisions read
-signals     which side, how sure, by which entry mode
+signals     which side, how sure, by which entry mode; what turns or stops a signal
+strategies  which strategy is asked for signals; generated
+strategy_trend  strategy_ma_crossover
+            one strategy each: its own series, its quick reject, its rule
 gates       may a signal be acted on at all
 sizing      size of an entry or add
 exits       every way out, in a fixed order

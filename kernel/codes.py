@@ -22,6 +22,9 @@ STOP_KEEP: Final = 1
 EXHAUSTION_OWN: Final = 0
 EXHAUSTION_ENTRY_THRESHOLD: Final = 1
 
+STRATEGY_TREND: Final = 0
+"""The others stand in `kernel.strategies`."""
+
 MODE_NONE: Final = 0
 MODE_STANDARD: Final = 1
 MODE_PULLBACK: Final = 2
@@ -44,6 +47,7 @@ REASON_RSI_OVEREXTENSION: Final = 13
 REASON_LIQUIDATION: Final = 14
 REASON_DELISTED: Final = 15
 REASON_END_OF_DATA: Final = 16
+REASON_SIGNAL_EXIT: Final = 17
 
 SYMBOL_IS_BTC: Final = 1
 SYMBOL_IS_PAXG: Final = 2
@@ -88,7 +92,14 @@ COUNTER_COUNT: Final = 21
 
 SIDES: Final = {LONG: "long", SHORT: "short"}
 CONFIDENCES: Final = ("low", "medium", "high")
-ENTRY_MODES: Final = ("none", "standard", "pullback", "slow_drift")
+ENTRY_MODES: Final = (
+    "none",
+    "standard",
+    "pullback",
+    "slow_drift",
+    "ma_crossover",
+)
+"""The three of the trend family, then the name of each other strategy."""
 REASONS: Final = (
     "none",
     "stop_loss",
@@ -107,6 +118,7 @@ REASONS: Final = (
     "liquidation",
     "delisted",
     "end_of_data",
+    "signal_exit",
 )
 COUNTERS: Final = (
     "checks",

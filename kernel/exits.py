@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kernel import codes
+from kernel import codes, strategies
 from kernel.headwind import headwind_exceeded
 from kernel.jit import device
 from kernel.params import Params
@@ -244,8 +244,15 @@ def momentum_exit(position: Position, snap: Snapshot, profit: float, params: Par
 
 
 @device
-def smart_exit(position: Position, snap: Snapshot, profit: float, params: Params) -> int:
-    """Reason of the first smart exit that fires, or REASON_NONE."""
+def trend_exits_hold(params: Params) -> bool:
+    """True if the smart exits of the trend family bind the chosen strategy."""
+    is_trend = params.entry_strategy == codes.STRATEGY_TREND
+    return is_trend or bool(params.apply_trend_exits)
+
+
+@device
+def trend_exit(position: Position, snap: Snapshot, params: Params) -> int:
+    """Reason of the first exit on a trend that broke, ended or fell asleep, or REASON_NONE."""
     side = position.side
     if trend_broke(position, snap):
         return codes.REASON_TREND_BREAKDOWN
@@ -258,12 +265,26 @@ def smart_exit(position: Position, snap: Snapshot, profit: float, params: Params
     calm = snap.atr < STAGNATION_ATR_RATIO * entry_atr_px(position)
     if calm and underwater and not snap.flags & codes.SYMBOL_IS_PAXG:
         return codes.REASON_STAGNATION
+    return codes.REASON_NONE
+
+
+@device
+def smart_exit(position: Position, snap: Snapshot, profit: float, params: Params) -> int:
+    """Reason of the first smart exit that fires, or REASON_NONE; the strategy's own comes first."""
+    if strategies.exit_signal(position, snap, params):
+        return codes.REASON_SIGNAL_EXIT
+    with_trend = trend_exits_hold(params)
+    if with_trend:
+        reason = trend_exit(position, snap, params)
+        if reason != codes.REASON_NONE:
+            return reason
     headwind = headwind_exceeded(position, snap, profit, entry_atr_px(position))
     if params.enable_funding_headwind_exit and headwind:
         return codes.REASON_FUNDING_HEADWIND
-    reason = momentum_exit(position, snap, profit, params)
-    if reason != codes.REASON_NONE:
-        return reason
+    if with_trend:
+        reason = momentum_exit(position, snap, profit, params)
+        if reason != codes.REASON_NONE:
+            return reason
     if rsi_overextended(position, snap, profit, params):
         return codes.REASON_RSI_OVEREXTENSION
     return codes.REASON_NONE

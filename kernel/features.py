@@ -39,8 +39,14 @@ SLOT_COUNT: Final = len(Columns._fields)
 Series = tuple[int, int, int, int]
 NO_SERIES: Final[Series] = (KIND_NONE, 0, 0, 0)
 
+OwnSeries = tuple[Series, Series, Series, Series]
+"""What a strategy has in its own four slots, `aux_1` to `aux_4`."""
+NO_OWN_SERIES: Final[OwnSeries] = (NO_SERIES, NO_SERIES, NO_SERIES, NO_SERIES)
 
-SERIES_FIELDS: Final = (
+MEAN_KINDS: Final = (KIND_EMA, KIND_BAND_MEAN)
+"""Kind of a mean of closes by its word: ema, sma."""
+
+SHARED_SERIES_FIELDS: Final = (
     "rsi_window_bars",
     "stoch_rsi_window_bars",
     "stoch_rsi_smooth_bars",
@@ -62,11 +68,14 @@ SERIES_FIELDS: Final = (
     "require_volume_confirmation",
     "entry_enable_slow_drift_entries",
 )
-"""Every parameter that `series_of` reads: rows equal in these share their series."""
+"""Every parameter that `shared_series` reads."""
 
 
-def series_of(params: Params) -> tuple[Series, ...]:
-    """The series that a strategy reads, one per slot; a slot that no rule reads has NO_SERIES."""
+def shared_series(params: Params) -> tuple[Series, ...]:
+    """The series of the rules that all strategies share, in the order of `Columns`.
+
+    A series that no rule reads is NO_SERIES.
+    """
     stoch = (
         KIND_STOCH_K,
         int(params.rsi_window_bars),
@@ -215,4 +224,8 @@ def columns_of(bank: Floats, slots: Ints) -> Columns:
         bank[slots[12]],
         bank[slots[13]],
         bank[slots[14]],
+        bank[slots[15]],
+        bank[slots[16]],
+        bank[slots[17]],
+        bank[slots[18]],
     )

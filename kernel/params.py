@@ -156,6 +156,13 @@ PARAMS_FIELDS = [
     ("auto_reverse_breadth_high", "f8"),
     ("lookback_bars", "i8"),
     ("excursions_count_entry_bar", "i8"),
+    ("entry_strategy", "i8"),
+    ("apply_trend_gates", "i8"),
+    ("apply_trend_exits", "i8"),
+    ("ma_crossover_fast_window_bars", "i8"),
+    ("ma_crossover_slow_window_bars", "i8"),
+    ("ma_crossover_ma_kind", "i8"),
+    ("ma_crossover_confidence", "i8"),
 ]
 
 PARAMS = np.dtype((np.record, PARAMS_FIELDS))
@@ -312,3 +319,10 @@ class Params:
     auto_reverse_breadth_high: float
     lookback_bars: int
     excursions_count_entry_bar: int
+    entry_strategy: int  # 0 trend, 1 ma_crossover
+    apply_trend_gates: int
+    apply_trend_exits: int
+    ma_crossover_fast_window_bars: int
+    ma_crossover_slow_window_bars: int
+    ma_crossover_ma_kind: int  # 0 ema, 1 sma
+    ma_crossover_confidence: int  # 0 low, 1 medium, 2 high

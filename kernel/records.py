@@ -55,7 +55,8 @@ class Market(NamedTuple):
 class Columns(NamedTuple):
     """The series that one strategy reads, each `[T+1, S]`: row t+1 is bar t, row t the one before.
 
-    A series that no active rule reads may be any of the others; see `kernel.features`.
+    A series that no active rule reads may be any of the others; see `kernel.features`.  What stands
+    in `aux_1` to `aux_4` is up to the chosen strategy.
     """
 
     close_px: Floats
@@ -73,6 +74,10 @@ class Columns(NamedTuple):
     vol_sma: Floats
     vol_short: Floats
     slow_slope_frac: Floats
+    aux_1: Floats
+    aux_2: Floats
+    aux_3: Floats
+    aux_4: Floats
 
 
 class Book(NamedTuple):
@@ -102,7 +107,8 @@ class Snapshot:
     """One symbol's view at one instant.
 
     `macd_run` counts strict moves of the histogram in a row, negative while it falls;
-    `slow_slope_frac` is the slope of the slow EMA over price, `breadth` is 0 to 100.
+    `slow_slope_frac` is the slope of the slow EMA over price, `breadth` is 0 to 100; `aux_1` to
+    `aux_4` are the chosen strategy's own series, with their values at the symbol's previous bar.
     """
 
     close_px: float
@@ -126,6 +132,14 @@ class Snapshot:
     vol_sma: float
     vol_short: float
     slow_slope_frac: float
+    aux_1: float
+    aux_2: float
+    aux_3: float
+    aux_4: float
+    prev_aux_1: float
+    prev_aux_2: float
+    prev_aux_3: float
+    prev_aux_4: float
     breadth: float
     funding_rate_1h: float
     ts_ms: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from kernel import account as ledger
-from kernel import codes, gates, signals
+from kernel import codes, gates, signals, strategies
 from kernel.exits import exit_decision, tighten
 from kernel.jit import device, loop
 from kernel.params import Params
@@ -79,54 +79,15 @@ def take_snapshot(snap: Snapshot, market: Market, columns: Columns, t: int, s: i
     snap.vol_sma = columns.vol_sma[now, s]
     snap.vol_short = columns.vol_short[now, s]
     snap.slow_slope_frac = columns.slow_slope_frac[now, s]
+    snap.aux_1 = columns.aux_1[now, s]
+    snap.aux_2 = columns.aux_2[now, s]
+    snap.aux_3 = columns.aux_3[now, s]
+    snap.aux_4 = columns.aux_4[now, s]
+    snap.prev_aux_1 = columns.aux_1[t, s]
+    snap.prev_aux_2 = columns.aux_2[t, s]
+    snap.prev_aux_3 = columns.aux_3[t, s]
+    snap.prev_aux_4 = columns.aux_4[t, s]
     snap.flags = market.flags[s]
-
-
-@device
-def may_fire(columns: Columns, params: Params, t: int, s: int) -> bool:
-    """False only if no entry mode can fire at row `t`; it spares a sweep the full judgement.
-
-    Each mode is asked for what is cheap and seldom true; the two adjustments of the standard
-    ADX floor are taken at their lowest.
-    """
-    now = t + 1
-    fast = columns.ema_fast[now, s]
-    slow = columns.ema_slow[now, s]
-    if fast == slow:
-        return False
-    side = codes.LONG if fast > slow else codes.SHORT
-    close = columns.close_px[now, s]
-    adx = columns.adx[now, s]
-    if side * (close - fast) > 0.0:
-        if standard_may_fire(columns, params, (t, s, side), adx):
-            return True
-        if params.entry_enable_pullback_entries and adx >= params.entry_pullback_min_adx:
-            prev_close = columns.close_px[t, s]
-            if signals.was_behind(side, prev_close, columns.ema_fast[t, s]):
-                return True
-    if not params.entry_enable_slow_drift_entries or adx < params.entry_slow_drift_min_adx:
-        return False
-    if side * (close - slow) <= 0.0:
-        return False
-    return signals.drifts(side, columns.slow_slope_frac[now, s], params)
-
-
-@device
-def standard_may_fire(
-    columns: Columns, params: Params, where: tuple[int, int, int], adx: float
-) -> bool:
-    """False only if the standard mode cannot fire; `where` is (row, symbol, side of the EMAs)."""
-    t, s, side = where
-    lowest = min(params.entry_min_adx, gates.TMC_ADX_CAP)
-    if params.entry_ave_enabled:
-        lowest *= min(params.entry_ave_adx_mult, 1.0)
-    if adx <= lowest:
-        return False
-    must_rise = params.require_adx_rising and adx <= params.adx_rising_saturation
-    if must_rise and adx <= columns.adx[t, s]:
-        return False
-    hist = columns.macd_hist[t + 1, s]
-    return signals.macd_allows(side, hist, columns.macd_run[t + 1, s], params)
 
 
 @device
@@ -232,7 +193,7 @@ def route_signal(
     floor = gates.adx_floor(snap, params)
     failures = gates.gate_failures(snap, floor, params)
     count_gates(out.counters, failures)
-    found = signals.raw_signal(snap, failures, floor, params)
+    found = strategies.raw_signal(snap, failures, floor, params)
     if found[0] == codes.FLAT:
         return count
     out.counters[codes.COUNT_SIGNALS] += 1
@@ -292,7 +253,7 @@ def step(market: Market, columns: Columns, params: Params, book: Book, out: Outp
         if not holding:
             if not ready:
                 continue
-            if not out.counts_gates and not may_fire(columns, params, t, s):
+            if not out.counts_gates and not strategies.may_fire(columns, params, t, s):
                 continue
         take_snapshot(snap, market, columns, t, s)
         ended = 1 if last_bar_index[s] == t else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.base import Value
+from schemas.parameters import by_path
 from schemas.yaml_text import read_scalar
 
 TABLE = """
@@ -216,8 +217,10 @@ INERT = (
     "thresholds.tp_and_momentum.adx_weak_below",
     "thresholds.tp_and_momentum.take_profit_strong_atr",
     "thresholds.tp_and_momentum.take_profit_weak_atr",
+    *(path for path in by_path() if path.startswith("strategies.")),
 )
-"""Our keys that the switches above put out of action; they keep our defaults."""
+"""Our keys that the switches above put out of action, and those of strategies beside `trend`,
+which it does not have; they keep our defaults."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, Self
 from pydantic import model_validator
 
 from schemas.base import Group, Value, param
+from schemas.strategies import OWN_ORDERED_PAIRS, Strategies
 from schemas.strategy_signals import WINDOW_MAX_BARS, Filters, Indicators, MarketRegime
 from schemas.strategy_thresholds import Thresholds
 from schemas.strategy_trade import Trade
@@ -50,6 +51,7 @@ class Strategy(Group):
     thresholds: Thresholds = Thresholds()
     market_regime: MarketRegime = MarketRegime()
     engine: Engine = Engine()
+    strategies: Strategies = Strategies()
 
     @model_validator(mode="after")
     def _orders_hold(self) -> Self:
@@ -64,6 +66,7 @@ ORDERED_PAIRS = (
     ("indicators.ema_fast_window_bars", "indicators.ema_slow_window_bars"),
     ("trade.breakeven_buffer_atr", "trade.breakeven_start_atr"),
     ("thresholds.ranging.rsi_low", "thresholds.ranging.rsi_high"),
+    *OWN_ORDERED_PAIRS,
 )
 """Paths whose first value must be strictly less than the second."""
 

@@ -10,9 +10,9 @@ from core.bank import distinct_series, fill_bank
 from core.market.bars import BarBlock
 from core.simulate import market_of, new_book
 from kernel import codes
-from kernel.features import series_of
 from kernel.grid import run_rows
 from kernel.records import STATS, TRADE, Output, Records
+from kernel.strategies import series_of
 from schemas.records import to_records
 from schemas.strategy import Strategy
 

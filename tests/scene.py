@@ -39,6 +39,10 @@ NEUTRAL: Mapping[str, float] = {
     "vol_sma": 100.0,
     "vol_short": 100.0,
     "slow_slope_frac": 0.0,
+    "aux_1": 0.0,
+    "aux_2": 0.0,
+    "aux_3": 0.0,
+    "aux_4": 0.0,
 }
 """Every series that decisions read."""
 

@@ -164,7 +164,17 @@ def random_values(seed: int) -> dict[str, Value]:
     values["engine.lookback_bars"] = int(rng.integers(1, 60))
     for path in ("trade.entry_cooldown_s", "trade.exit_cooldown_s"):
         values[path] = int(rng.integers(0, 20_000))  # up to five bars, so that it blocks at times
-    for lower, upper in (*ORDERED_PAIRS, *ORDERED_OR_EQUAL_PAIRS):
+    # Half of them are of the trend family, which most of the parameters belong to.
+    if np.random.default_rng([seed, 7]).random() < 0.5:
+        values["strategies.entry_strategy"] = "trend"
+    in_order(values)
+    return values
+
+
+def in_order(values: dict[str, Value]) -> None:
+    """Change values until every pair that must stand in order does; pairs may form chains."""
+    pairs = (*ORDERED_PAIRS, *ORDERED_OR_EQUAL_PAIRS)
+    for lower, upper in pairs * len(pairs):
         first, second = values[lower], values[upper]
         assert not isinstance(first, str)
         assert not isinstance(second, str)
@@ -172,7 +182,6 @@ def random_values(seed: int) -> dict[str, Value]:
             values[lower], values[upper] = second, first
         if values[lower] == values[upper] and (lower, upper) in ORDERED_PAIRS:
             values[upper] = values[lower] + (1 if isinstance(values[lower], int) else 0.5)
-    return values
 
 
 def random_strategy(seed: int, fixed: Mapping[str, Value] | None = None) -> Strategy:

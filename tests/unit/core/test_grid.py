@@ -12,7 +12,8 @@ from core.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
 from core.grid import GridRun, groups_of, run_grid
 from core.market.bars import BarBlock
 from core.simulate import Window, simulate
-from kernel.features import NO_SERIES, series_of
+from kernel.features import NO_SERIES
+from kernel.strategies import series_of
 from schemas.records import to_records
 from schemas.strategy import Strategy
 from tests.strategies import random_market, random_strategy
