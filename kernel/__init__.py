@@ -8,7 +8,7 @@ indicators  one-bar updates of the indicators
 features    from bars to the columns that decisions read
 signals     which side, how sure, by which entry mode; what turns or stops a signal
 strategies  which strategy is asked for signals; generated
-strategy_trend  strategy_ma_crossover
+strategy_trend  strategy_ma_crossover  strategy_quad_ma  strategy_rsi_reversion
             one strategy each: its own series, its quick reject, its rule
 gates       may a signal be acted on at all
 sizing      size of an entry or add

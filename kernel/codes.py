@@ -98,6 +98,8 @@ ENTRY_MODES: Final = (
     "pullback",
     "slow_drift",
     "ma_crossover",
+    "quad_ma",
+    "rsi_reversion",
 )
 """The three of the trend family, then the name of each other strategy."""
 REASONS: Final = (

@@ -163,6 +163,18 @@ PARAMS_FIELDS = [
     ("ma_crossover_slow_window_bars", "i8"),
     ("ma_crossover_ma_kind", "i8"),
     ("ma_crossover_confidence", "i8"),
+    ("quad_ma_fast_window_bars", "i8"),
+    ("quad_ma_middle_window_bars", "i8"),
+    ("quad_ma_slow_window_bars", "i8"),
+    ("quad_ma_trend_window_bars", "i8"),
+    ("quad_ma_ma_kind", "i8"),
+    ("quad_ma_confidence", "i8"),
+    ("rsi_reversion_window_bars", "i8"),
+    ("rsi_reversion_oversold", "f8"),
+    ("rsi_reversion_middle", "f8"),
+    ("rsi_reversion_overbought", "f8"),
+    ("rsi_reversion_trend_window_bars", "i8"),
+    ("rsi_reversion_confidence", "i8"),
 ]
 
 PARAMS = np.dtype((np.record, PARAMS_FIELDS))
@@ -319,10 +331,22 @@ class Params:
     auto_reverse_breadth_high: float
     lookback_bars: int
     excursions_count_entry_bar: int
-    entry_strategy: int  # 0 trend, 1 ma_crossover
+    entry_strategy: int  # 0 trend, 1 ma_crossover, 2 quad_ma, 3 rsi_reversion
     apply_trend_gates: int
     apply_trend_exits: int
     ma_crossover_fast_window_bars: int
     ma_crossover_slow_window_bars: int
     ma_crossover_ma_kind: int  # 0 ema, 1 sma
     ma_crossover_confidence: int  # 0 low, 1 medium, 2 high
+    quad_ma_fast_window_bars: int
+    quad_ma_middle_window_bars: int
+    quad_ma_slow_window_bars: int
+    quad_ma_trend_window_bars: int
+    quad_ma_ma_kind: int  # 0 ema, 1 sma
+    quad_ma_confidence: int  # 0 low, 1 medium, 2 high
+    rsi_reversion_window_bars: int
+    rsi_reversion_oversold: float
+    rsi_reversion_middle: float
+    rsi_reversion_overbought: float
+    rsi_reversion_trend_window_bars: int
+    rsi_reversion_confidence: int  # 0 low, 1 medium, 2 high

@@ -10,16 +10,22 @@ from typing import Final
 
 from kernel import codes, features, signals, strategy_trend
 from kernel import strategy_ma_crossover as ma_crossover
+from kernel import strategy_quad_ma as quad_ma
+from kernel import strategy_rsi_reversion as rsi_reversion
 from kernel.jit import device
 from kernel.params import Params
 from kernel.records import Columns, Position, Snapshot
 
 MA_CROSSOVER: Final = 1
+QUAD_MA: Final = 2
+RSI_REVERSION: Final = 3
 
 SERIES_FIELDS: Final = (
     *features.SHARED_SERIES_FIELDS,
     "entry_strategy",
     *ma_crossover.SERIES_FIELDS,
+    *quad_ma.SERIES_FIELDS,
+    *rsi_reversion.SERIES_FIELDS,
 )
 """Every parameter that `series_of` reads: rows equal in these share their series."""
 
@@ -33,6 +39,10 @@ def own_series(params: Params) -> features.OwnSeries:
     """The series that the chosen strategy alone reads."""
     if params.entry_strategy == MA_CROSSOVER:
         return ma_crossover.own_series(params)
+    if params.entry_strategy == QUAD_MA:
+        return quad_ma.own_series(params)
+    if params.entry_strategy == RSI_REVERSION:
+        return rsi_reversion.own_series(params)
     return features.NO_OWN_SERIES
 
 
@@ -43,6 +53,10 @@ def may_fire(columns: Columns, params: Params, t: int, s: int) -> bool:
         return strategy_trend.may_fire(columns, params, t, s)
     if params.entry_strategy == MA_CROSSOVER:
         return ma_crossover.may_fire(columns, params, t, s)
+    if params.entry_strategy == QUAD_MA:
+        return quad_ma.may_fire(columns, params, t, s)
+    if params.entry_strategy == RSI_REVERSION:
+        return rsi_reversion.may_fire(columns, params, t, s)
     return False
 
 
@@ -54,6 +68,10 @@ def raw_signal(snap: Snapshot, failures: int, floor: float, params: Params) -> s
     found = signals.NO_SIGNAL
     if params.entry_strategy == MA_CROSSOVER:
         found = ma_crossover.signal(snap, params)
+    if params.entry_strategy == QUAD_MA:
+        found = quad_ma.signal(snap, params)
+    if params.entry_strategy == RSI_REVERSION:
+        found = rsi_reversion.signal(snap, params)
     return signals.held_to_gates(found, failures)
 
 
@@ -65,4 +83,8 @@ def exit_signal(position: Position, snap: Snapshot, params: Params) -> bool:
     side = signals.side_of_rule(position.side, params)
     if side == codes.FLAT:
         return False
+    if params.entry_strategy == QUAD_MA:
+        return quad_ma.exit_signal(side, snap, params)
+    if params.entry_strategy == RSI_REVERSION:
+        return rsi_reversion.exit_signal(side, snap, params)
     return False

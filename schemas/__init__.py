@@ -6,7 +6,8 @@ Declared here:
     strategy          the parameters of a strategy, with strategy_orders, strategy_signals,
                       strategy_thresholds and strategy_trade
     strategies        the table of strategies beside the trend family, each with a class of
-                      parameters: strategy_ma_crossover
+                      parameters: strategy_ma_crossover, strategy_quad_ma,
+                      strategy_rsi_reversion
     strategy_file     the YAML file of a strategy and its sections
     artifact          the envelope, Body, and the metadata of a run
     fetch  replay  sweep  validation  deployment  state

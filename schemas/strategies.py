@@ -6,12 +6,14 @@ the kernel record holds the position of a word.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from schemas.base import Group, StrategyGroup, param
 from schemas.strategy_ma_crossover import MaCrossover
+from schemas.strategy_quad_ma import QuadMa
+from schemas.strategy_rsi_reversion import RsiReversion
 
-EntryStrategy = Literal["trend", "ma_crossover"]
+EntryStrategy = Literal["trend", "ma_crossover", "quad_ma", "rsi_reversion"]
 
 
 class Strategies(Group):
@@ -22,7 +24,7 @@ class Strategies(Group):
         "strategy",
         "Where signals come from: the trend family of indicators, filters and thresholds, or one "
         "of the strategies below.",
-        axis=("trend", "ma_crossover"),
+        axis=get_args(EntryStrategy),
     )
     apply_trend_gates: bool = param(
         False,
@@ -39,6 +41,8 @@ class Strategies(Group):
         axis=(False, True),
     )
     ma_crossover: MaCrossover = MaCrossover()
+    quad_ma: QuadMa = QuadMa()
+    rsi_reversion: RsiReversion = RsiReversion()
 
 
 def strategy_groups() -> dict[str, StrategyGroup]:
