@@ -108,7 +108,8 @@ class Snapshot:
 
     `macd_run` counts strict moves of the histogram in a row, negative while it falls;
     `slow_slope_frac` is the slope of the slow EMA over price, `breadth` is 0 to 100; `aux_1` to
-    `aux_4` are the chosen strategy's own series, with their values at the symbol's previous bar.
+    `aux_4` are the chosen strategy's own series, with their values at the symbol's previous bar;
+    the trend family has none and leaves them as they are.
     """
 
     close_px: float

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from kernel import account as ledger
-from kernel import codes, gates, signals, strategies
+from kernel import codes, gates, signals, strategies, strategy_trend
 from kernel.exits import exit_decision, tighten
 from kernel.jit import device, loop
 from kernel.params import Params
@@ -79,6 +79,15 @@ def take_snapshot(snap: Snapshot, market: Market, columns: Columns, t: int, s: i
     snap.vol_sma = columns.vol_sma[now, s]
     snap.vol_short = columns.vol_short[now, s]
     snap.slow_slope_frac = columns.slow_slope_frac[now, s]
+    snap.flags = market.flags[s]
+
+
+@device
+def take_own_series(snap: Snapshot, columns: Columns, is_trend: bool, t: int, s: int) -> None:
+    """Fill `snap` with the chosen strategy's own series; the trend family has none."""
+    if is_trend:
+        return
+    now = t + 1
     snap.aux_1 = columns.aux_1[now, s]
     snap.aux_2 = columns.aux_2[now, s]
     snap.aux_3 = columns.aux_3[now, s]
@@ -87,7 +96,14 @@ def take_snapshot(snap: Snapshot, market: Market, columns: Columns, t: int, s: i
     snap.prev_aux_2 = columns.aux_2[t, s]
     snap.prev_aux_3 = columns.aux_3[t, s]
     snap.prev_aux_4 = columns.aux_4[t, s]
-    snap.flags = market.flags[s]
+
+
+@device
+def may_fire(columns: Columns, params: Params, is_trend: bool, t: int, s: int) -> bool:
+    """False only if the chosen strategy cannot signal at row `t`; it spares a full judgement."""
+    if is_trend:
+        return strategy_trend.may_fire(columns, params, t, s)
+    return strategies.own_may_fire(columns, params, t, s)
 
 
 @device
@@ -243,6 +259,8 @@ def step(market: Market, columns: Columns, params: Params, book: Book, out: Outp
     count = 0
     present, tradable, last_bar_index = market.present, market.tradable, market.last_bar_index
     positions, marks = book.positions, book.marks
+    # Asked once: read anew at each symbol it cost a sweep 3 %.
+    is_trend = params.entry_strategy == codes.STRATEGY_TREND
     for s in range(marks.shape[0]):
         if not present[t, s]:
             close_ended(book, out, columns, (t, s, last_bar_index[s], now_ms), params)
@@ -253,9 +271,10 @@ def step(market: Market, columns: Columns, params: Params, book: Book, out: Outp
         if not holding:
             if not ready:
                 continue
-            if not out.counts_gates and not strategies.may_fire(columns, params, t, s):
+            if not out.counts_gates and not may_fire(columns, params, is_trend, t, s):
                 continue
         take_snapshot(snap, market, columns, t, s)
+        take_own_series(snap, columns, is_trend, t, s)
         ended = 1 if last_bar_index[s] == t else 0
         if holding:
             try_exit(book, out, snap, (s, now_ms, ended), params)

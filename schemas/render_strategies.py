@@ -41,10 +41,8 @@ MAY_FIRE = '''    return features.NO_OWN_SERIES
 
 
 @device
-def may_fire(columns: Columns, params: Params, t: int, s: int) -> bool:
-    """False only if the chosen strategy cannot signal at row `t`."""
-    if params.entry_strategy == codes.STRATEGY_TREND:
-        return strategy_trend.may_fire(columns, params, t, s)
+def own_may_fire(columns: Columns, params: Params, t: int, s: int) -> bool:
+    """False only if the chosen strategy, which is not `trend`, cannot signal at row `t`."""
 '''
 
 SIGNAL = '''    return False
