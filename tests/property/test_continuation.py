@@ -90,7 +90,7 @@ def assert_same_state(ours: State, theirs: State) -> None:
 
 def test_the_cuts_are_crossed_by_positions_and_followed_by_listings() -> None:
     crossed, listed = 0, 0
-    for seed in range(40):
+    for seed in range(60):
         block = random_market(seed)
         before = known_then(block, len(block.ts_open_ms) // 3)
         state = simulate(before, random_strategy(seed)).state
