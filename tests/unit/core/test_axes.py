@@ -224,8 +224,12 @@ def test_a_value_named_twice_is_tried_once_and_counted() -> None:
 
 @pytest.mark.parametrize(("lower", "upper"), [*ORDERED_PAIRS, *ORDERED_OR_EQUAL_PAIRS])
 def test_pairs_out_of_order_are_left_out_and_counted(lower: str, upper: str) -> None:
+    # Between the two defaults, so that the pairs that share a key with this one hold.
+    low, high = by_path()[lower].default, by_path()[upper].default
+    assert not isinstance(low, str)
+    assert not isinstance(high, str)
     kind = int if by_path()[lower].type == "int" else float
-    values = [kind(value) for value in (2, 3, 4)]
+    values = [kind(low + (high - low) * part / 4) for part in (1, 2, 3)]
     axes = [{"path": path, "values": values} for path in (lower, upper)]
     gate = {"when": {"path": MODE, "equals": "accel"}}
 
