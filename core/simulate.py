@@ -263,6 +263,7 @@ def book_of(state: State | None, symbols: tuple[str, ...], cash_usd: float) -> B
     for name in (
         "gross_pnl_usd",
         "fees_usd",
+        "slippage_usd",
         "turnover_usd",
         "gross_profit_usd",
         "gross_loss_usd",

@@ -47,7 +47,7 @@ def open_count(book: Book) -> int:
 def pay_entry_fee(
     account: Account, position: Position, size: float, px: tuple[float, float], params: Params
 ) -> None:
-    """Charge the fee of an entry or add; `px` is (close, fill)."""
+    """Charge the fee of an entry or add and count its slippage; `px` is (close, fill)."""
     fee_px = px[0] if params.fee_on_unslipped_px else px[1]
     fee = size * fee_px * params.taker_fee_bps * BPS
     account.cash_usd -= fee
@@ -55,6 +55,9 @@ def pay_entry_fee(
     account.turnover_usd += size * px[1]
     position.entry_fee_usd += fee
     position.realised_usd -= fee
+    slippage = position.side * (px[1] - px[0]) * size
+    account.slippage_usd += slippage
+    position.entry_slippage_usd += slippage
 
 
 @device
@@ -82,6 +85,7 @@ def open_position(
     position.entry_adx_threshold = candidate.adx_threshold
     position.trail_px = 0.0
     position.entry_fee_usd = 0.0
+    position.entry_slippage_usd = 0.0
     position.realised_usd = 0.0
     position.min_px = fill_px
     position.max_px = fill_px
@@ -128,10 +132,13 @@ def write_trade(
     book: Book,
     out: Output,
     s: int,
-    closed: tuple[float, float, float, float],
+    closed: tuple[float, float, float, float, float],
     what: tuple[int, int, int],
 ) -> None:
-    """Append a row; `closed` is (exit px, size, gross, exit fee), `what` (reason, partial, ms)."""
+    """Append a row; `what` is (reason, partial, ms).
+
+    `closed` is (exit px, size, gross, exit fee, exit slippage).
+    """
     account = book.account[0]
     if out.trades.shape[0] == 0:
         return
@@ -151,6 +158,8 @@ def write_trade(
     row.gross_pnl_usd = closed[2]
     row.entry_fee_usd = position.entry_fee_usd * (closed[1] / position.size)
     row.exit_fee_usd = closed[3]
+    row.entry_slippage_usd = position.entry_slippage_usd * (closed[1] / position.size)
+    row.exit_slippage_usd = closed[4]
     row.funding_usd = 0.0
     low = (position.min_px - position.first_px) / position.first_px
     high = (position.max_px - position.first_px) / position.first_px
@@ -197,19 +206,22 @@ def close_position(
     px = close_px * (1.0 - position.side * params.exit_slippage_bps * BPS)
     gross = position.side * (px - position.avg_px) * size
     fee = px * size * params.taker_fee_bps * BPS
+    slippage = position.side * (close_px - px) * size
     account.cash_usd += gross - fee
     account.fees_usd += fee
+    account.slippage_usd += slippage
     account.gross_pnl_usd += gross
     account.turnover_usd += px * size
     position.realised_usd += gross - fee
     is_partial = 1 if fraction < 1.0 else 0
-    write_trade(book, out, s, (px, size, gross, fee), (reason, is_partial, now_ms))
+    write_trade(book, out, s, (px, size, gross, fee, slippage), (reason, is_partial, now_ms))
     mark.ts_last_exit_ms = now_ms
     mark.last_exit_side = position.side
     mark.last_exit_reason = reason
     if is_partial:
         position.tp1_taken = 1
         position.entry_fee_usd *= 1.0 - fraction
+        position.entry_slippage_usd *= 1.0 - fraction
         position.margin_usd *= 1.0 - fraction
         position.size -= size
     else:

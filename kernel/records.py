@@ -137,8 +137,9 @@ class Snapshot:
 class Position:
     """One symbol's holding; `side` FLAT means none.
 
-    `trail_px` 0 means no trailing stop yet, `entry_fee_usd` is what is not yet assigned to closed
-    parts, `realised_usd` is net of all fees, `min_px` and `max_px` are the extremes since entry.
+    `trail_px` 0 means no trailing stop yet, `entry_fee_usd` and `entry_slippage_usd` are what is
+    not yet assigned to closed parts, `realised_usd` is net of all fees, `min_px` and `max_px` are
+    the extremes since entry.
     """
 
     size: float
@@ -150,6 +151,7 @@ class Position:
     margin_usd: float
     leverage: float
     entry_fee_usd: float
+    entry_slippage_usd: float
     realised_usd: float
     min_px: float
     max_px: float
@@ -175,10 +177,14 @@ class Mark:
 
 
 class Account:
-    """One ledger: cash holds realised PnL less fees; margin is a use of equity, not a payment."""
+    """One ledger: cash holds realised PnL less fees; margin is a use of equity, not a payment.
+
+    `slippage_usd` is what fills cost against the prices they were decided on; it is in the PnL.
+    """
 
     cash_usd: float
     fees_usd: float
+    slippage_usd: float
     gross_pnl_usd: float
     turnover_usd: float
     gross_profit_usd: float
@@ -215,6 +221,8 @@ class Trade:
     gross_pnl_usd: float
     entry_fee_usd: float
     exit_fee_usd: float
+    entry_slippage_usd: float
+    exit_slippage_usd: float
     funding_usd: float
     mae_frac: float
     mfe_frac: float
@@ -238,6 +246,7 @@ class Stats:
     net_pnl_usd: float
     gross_pnl_usd: float
     fees_usd: float
+    slippage_usd: float
     turnover_usd: float
     gross_profit_usd: float
     gross_loss_usd: float

@@ -25,6 +25,7 @@ METRICS: tuple[tuple[str, str, str], ...] = (
     ("return_frac", "return on the equity at the start", "%"),
     ("gross_pnl_usd", "PnL before fees", "USD"),
     ("fees_usd", "fees", "USD"),
+    ("slippage_usd", "slippage, within the PnL", "USD"),
     ("turnover_usd", "turnover, all fills", "USD"),
     ("equity_end_usd", "equity at the end", "USD"),
     ("drawdown_max_frac", "largest drawdown, marked", "%"),

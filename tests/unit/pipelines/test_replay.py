@@ -37,6 +37,8 @@ TRADE_COLUMNS = {
     "gross_pnl_usd": pl.Float64,
     "entry_fee_usd": pl.Float64,
     "exit_fee_usd": pl.Float64,
+    "entry_slippage_usd": pl.Float64,
+    "exit_slippage_usd": pl.Float64,
     "funding_usd": pl.Float64,
     "mae_frac": pl.Float64,
     "mfe_frac": pl.Float64,
