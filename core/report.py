@@ -11,7 +11,7 @@ from core.simulate import Simulation
 from kernel import codes
 from kernel.metrics import DAY_MS
 from kernel.records import Records
-from schemas.replay import CurvePoint, Excursions, Slice
+from schemas.replay import Costs, CurvePoint, Excursions, Slice
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,28 @@ def breakdowns(simulation: Simulation) -> dict[str, tuple[Slice, ...]]:
         "by_reason": slices(trades, np.array(codes.REASONS)[trades["reason"]]),
         "by_month": slices(trades, np.array(days, dtype=np.str_)),
     }
+
+
+def costs(simulation: Simulation) -> Costs:
+    """What the fills would have made without fees, slippage or funding, by sums alone."""
+    stats, trades = simulation.metrics, simulation.trades
+    net, fees, slippage = (
+        float(stats[name]) for name in ("net_pnl_usd", "fees_usd", "slippage_usd")
+    )
+    funding = float(trades["funding_usd"].sum())
+    exits = float(trades["exit_slippage_usd"].sum())
+    return Costs(
+        gross_at_mid_usd=net + fees + slippage - funding,
+        fees_usd=fees,
+        entry_slippage_usd=slippage - exits,
+        exit_slippage_usd=exits,
+        slippage_usd=slippage,
+        funding_usd=funding,
+        net_pnl_usd=net,
+        net_without_fees_usd=net + fees,
+        net_without_slippage_usd=net + slippage,
+        net_without_funding_usd=net - funding,
+    )
 
 
 def excursions(trades: Records) -> Excursions:

@@ -15,12 +15,13 @@ from core.config import LoadedStrategy, load_strategy
 from core.errors import InputError, UsageError
 from core.market.bars import BarBlock
 from core.ratios import ratios
-from core.report import breakdowns, daily_curve, excursions
+from core.report import breakdowns, costs, daily_curve, excursions
 from core.simulate import Simulation, State, Window, simulate
 from core.store.market import load
 from core.trades import trades_sha256
 from kernel.jit import is_compiled, kernel_id
 from schemas.artifact import Source
+from schemas.parameters import values_of
 from schemas.replay import ReplayReport, Span
 from schemas.state import RunState
 
@@ -250,12 +251,15 @@ def report_of(
     derived, why = ratios(metrics)
     return ReplayReport(
         config_id=loaded.config_id,
+        configuration=values_of(loaded.strategy),
+        symbol_configurations={name: values_of(own) for name, own in loaded.symbols.items()},
         mode=request.mode,
         sets=sets,
         span=span_of(simulation, block, request.symbols),
         equity_start_usd=simulation.equity_start_usd,
         metrics={**metrics, **derived},
         null_reasons=why,
+        costs=costs(simulation),
         **breakdowns(simulation),
         excursions=excursions(simulation.trades),
         gates=simulation.counters,

@@ -103,6 +103,7 @@ def replay_sections(body: Mapping[str, Any]) -> list[Section]:
         _result(body),
         _span(body),
         _metrics(body),
+        *_costs(body["costs"]),
         *(_breakdown(title, ordered(body[key])) for key, title, ordered in BREAKDOWNS if body[key]),
         *_symbols(body["by_symbol"]),
         _excursions(body["excursions"]),
@@ -179,6 +180,27 @@ def _metric(name: str, value: float | None, unit: str) -> str:
     if value is None or isinstance(value, int):
         return figure(value)
     return figure(100.0 * value if unit == "%" else value, 4 if "daily" in name else 2)
+
+
+COSTS = (
+    ("gross_at_mid_usd", "PnL at the decided prices", 1),
+    ("fees_usd", "fees", -1),
+    ("entry_slippage_usd", "slippage of entries and adds", -1),
+    ("exit_slippage_usd", "slippage of exits", -1),
+    ("funding_usd", "funding received", 1),
+    ("net_pnl_usd", "net PnL, as traded", 1),
+    ("net_without_fees_usd", "net PnL without fees", 1),
+    ("net_without_slippage_usd", "net PnL without slippage", 1),
+    ("net_without_funding_usd", "net PnL without funding", 1),
+)
+"""Field of the costs, what it is, and its sign: from gross to net, then net without each."""
+
+
+def _costs(costs: Mapping[str, float] | None) -> list[Section]:
+    if costs is None:
+        return []
+    rows = tuple((text, signed_usd(sign * costs[name])) for name, text, sign in COSTS)
+    return [Section("costs of the same fills, nothing decided anew", ("", "USD"), rows)]
 
 
 def _breakdown(title: str, slices: Sequence[Mapping[str, Any]]) -> Section:

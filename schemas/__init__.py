@@ -11,6 +11,7 @@ Declared here:
                       reports and specs of the commands, limits of the gates, exported state
     kinds             the table kind -> class
     specs             the table of YAML kinds
+    migrate           bodies of older versions as today's
 
 Made from it:
 

@@ -29,6 +29,11 @@ def body_type(kind: str, version: int) -> type[Body] | None:
     return None
 
 
+def newest_version(kind: str) -> int:
+    """The version of a known kind that this program writes."""
+    return max(known.version for known in KINDS if known.kind == kind)
+
+
 def known_kinds() -> list[str]:
     """Names of all kinds, sorted."""
     return sorted({candidate.kind for candidate in KINDS})

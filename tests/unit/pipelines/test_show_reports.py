@@ -14,14 +14,15 @@ from pipelines.show import short_name
 from pipelines.show_replay import curve_section, replay_headline, replay_sections
 from pipelines.show_reports import HEADLINES, RENDERERS, data_sections
 from pipelines.show_search import gate_headline, gate_sections, sweep_headline, sweep_sections
-from schemas.kinds import KINDS
+from schemas.kinds import KINDS, newest_version
 
-SAMPLES = Path(__file__).resolve().parents[2] / "data" / "artifacts" / "v1"
+SAMPLES = Path(__file__).resolve().parents[2] / "data" / "artifacts"
 COLUMNS_MAX = 120
 
 
 def body_of(kind: str) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads((SAMPLES / f"{kind}.json").read_text())["body"]
+    path = SAMPLES / f"v{newest_version(kind)}" / f"{kind}.json"
+    body: dict[str, Any] = json.loads(path.read_text())["body"]
     return body
 
 
