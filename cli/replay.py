@@ -44,6 +44,9 @@ IndicatorsOut = Annotated[
 StateOut = Annotated[
     Path | None, typer.Option("--state-out", help="Write the state after the last bar.")
 ]
+Html = Annotated[
+    bool, typer.Option("--html", help="Write a tear sheet beside the report, one HTML file.")
+]
 
 
 def replay(  # noqa: PLR0913
@@ -60,6 +63,7 @@ def replay(  # noqa: PLR0913
     trades_out: TradesOut = None,
     indicators_out: IndicatorsOut = None,
     state_out: StateOut = None,
+    html: Html = False,
     root: Root = Path(),
     run_id: RunId = None,
     force: Force = False,
@@ -70,6 +74,8 @@ def replay(  # noqa: PLR0913
     Prints the report's path, so that commands chain:
 
     perpkit show "$(perpkit replay strategy.yaml --store stores)"
+
+    With --html the tear sheet's path follows: one page for a browser, which needs no network.
     """
     from cli.output import echo_note, echo_result
     from core.clock import SystemClock
@@ -92,10 +98,12 @@ def replay(  # noqa: PLR0913
         trades_out=trades_out,
         indicators_out=indicators_out,
         state_out=state_out,
+        html=html,
         force=force,
     )
     result = run(request, SystemClock(), echo_note)
     echo_note(replay_line(result.report))
     data = {"metrics": result.report.metrics, "config_id": result.report.config_id}
     files = [str(path) for path in result.files]
-    echo_result([result.path], {**data, "files": files}, result.warnings, as_json=as_json)
+    paths = [result.path] if result.sheet is None else [result.path, result.sheet]
+    echo_result(paths, {**data, "files": files}, result.warnings, as_json=as_json)

@@ -17,6 +17,10 @@ show              runs and artifacts as sections of text
 sections          titled tables, and how a value is written for a person
 show_reports      what each kind of artifact shows
 show_replay       the page of a replay report
+tear_sheet        a replay as one HTML file: figures, charts, trades on candles
+sheet_data        what a tear sheet draws, as plain data
+sheet_page        HTML pages that need no network and run no script but ours
+rerun             a replay made again from its report
 show_search       the pages of a sweep report and a gate report
 gen               every file that is made from the declarations
 bench             speed and memory, measured

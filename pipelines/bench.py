@@ -112,6 +112,8 @@ def measure(folder: Path, data: Path | None) -> list[Figure]:
     replay = ("replay", str(base), "--store", str(store), "--root", str(folder))
     perpkit(*replay)
     replays = [perpkit(*replay) for _ in range(REPEATS)]
+    sheet = (*replay, "--html")
+    sheets = [perpkit(*sheet) for _ in range(REPEATS)]
     helps = [perpkit("--help") for _ in range(REPEATS)]
     kernels = [probe("kernel", str(store)) for _ in range(REPEATS)]
     loads = [probe("load", str(store)) for _ in range(REPEATS)]
@@ -120,6 +122,7 @@ def measure(folder: Path, data: Path | None) -> list[Figure]:
     peak = perpkit("sweep", str(spec), "--store", str(store), "--root", str(folder))
     return [
         Figure("replay_process_cpu_s", least(c.cpu_s for c in replays), "s", 2.5),
+        Figure("replay_html_process_cpu_s", least(c.cpu_s for c in sheets), "s", 3.0),
         Figure("replay_kernel_s", least(k["cpu_s"] for k in kernels), "s", 0.15),
         Figure("replay_peak_mb", max(c.peak_mb for c in replays), "MB"),
         Figure("store_load_cpu_s", least(one["cpu_s"] for one in loads), "s", 0.6),

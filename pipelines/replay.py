@@ -20,6 +20,7 @@ from core.simulate import Simulation, State, Window, simulate
 from core.store.market import load
 from core.trades import trades_sha256
 from kernel.jit import is_compiled, kernel_id
+from pipelines.sheet_data import Replayed
 from schemas.artifact import Source
 from schemas.parameters import values_of
 from schemas.replay import ReplayReport, Span
@@ -49,6 +50,7 @@ class ReplayRequest:
     trades_out: Path | None = None
     indicators_out: Path | None = None
     state_out: Path | None = None
+    html: bool = False
     force: bool = False
 
 
@@ -60,6 +62,7 @@ class ReplayResult:
     report: ReplayReport
     files: list[Path]
     warnings: list[str] = field(default_factory=list)
+    sheet: Path | None = None
 
 
 def run(request: ReplayRequest, clock: Clock, note: Note) -> ReplayResult:
@@ -151,11 +154,13 @@ def _replay(  # noqa: PLR0913
         sources.append(source)
     name = f"{loaded.config_id[:12]}-{_inputs_id(request, sets, window, sources)}"
     path = running.run.path(ReplayReport.folder, f"{name}.json")
-    wants_files = request.trades_out or request.indicators_out or request.state_out
+    sheet = running.run.path("reports", f"{name}.html") if request.html else None
+    others = (request.trades_out, request.indicators_out, request.state_out)
+    wants_files = any(others) or (sheet is not None and not sheet.exists())
     if path.exists() and not request.force and not wants_files:
-        running.outputs.append(path)
+        running.outputs += [path] if sheet is None else [path, sheet]
         report = read_artifact(path, ReplayReport)[1]
-        return ReplayResult(path, report, [], _warnings(report, state, block))
+        return ReplayResult(path, report, [], _warnings(report, state, block), sheet)
     if not is_compiled():
         note("compiling the decision kernel, once per version: about 15 s")
     simulation = simulate(
@@ -180,7 +185,14 @@ def _replay(  # noqa: PLR0913
         force=request.force,
     )
     running.outputs.append(path)
-    return ReplayResult(path, report, files, _warnings(report, state, block))
+    if sheet is not None:
+        from pipelines.tear_sheet import write_sheet
+
+        replayed = Replayed(
+            simulation, block, values_of(loaded.strategy), report.symbol_configurations
+        )
+        running.outputs.append(write_sheet(sheet, read_artifact(path, ReplayReport)[0], replayed))
+    return ReplayResult(path, report, files, _warnings(report, state, block), sheet)
 
 
 def _equity_usd(request: ReplayRequest) -> float:

@@ -235,8 +235,9 @@ def _validator(kind: type[Body]) -> Any:
 
 def _is_readable(kind: str, version: object, newest: int) -> bool:
     """Whether a version is today's or can be carried over; True is no number here."""
-    is_number = isinstance(version, int) and not isinstance(version, bool)
-    return is_number and version > 0 and readable(kind, version, newest)
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        return False
+    return readable(kind, version, newest)
 
 
 def _refuse_version(path: Path, kind: str, version: object, known: int) -> NoReturn:
