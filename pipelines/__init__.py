@@ -22,6 +22,10 @@ sheet_data        what a tear sheet draws, as plain data
 sheet_page        HTML pages that need no network and run no script but ours
 rerun             a replay made again from its report
 show_search       the pages of a sweep report and a gate report
+compare           two replays, or a replay and other trades, and their first divergence
+divergence        the bar, and the rule with its numbers, at which two replays part
+foreign_trades    a file of trades, ours or another system's
+show_compare      the page of a compare report
 gen               every file that is made from the declarations
 bench             speed and memory, measured
 

@@ -43,13 +43,11 @@ class Rerun:
         return Replayed(self.simulation, self.block, values, self.report.symbol_configurations)
 
 
-def rerun(
-    path: Path, envelope: Envelope, report: ReplayReport, store: Path | None, *, any_bars: bool
-) -> Rerun:
+def rerun(path: Path, envelope: Envelope, report: ReplayReport, store: Path | None) -> Rerun:
     """The replay of the report at `path`, made again over `store` (None: the one it names).
 
     Raises InputError when that cannot give the same trades: a report without its configuration,
-    other decision rules, or, unless `any_bars`, other bars than the report's.
+    other decision rules, other bars or another state than it went on from.
     """
     strategy = _strategy(path, report)
     if envelope.kernel_id != kernel_id():
@@ -62,8 +60,7 @@ def rerun(
     folder = Path(bars.path).parent if store is None else store
     end_ms = parse_utc_ms(report.span.last_close_utc)
     block = load(folder, report.span.interval).cut(end_ms)
-    same_bars = block.sha256 == bars.sha256
-    if not same_bars and not any_bars:
+    if block.sha256 != bars.sha256:
         raise InputError(
             "the replay cannot be made again: the store holds other bars than it had",
             at=f"{block.path}, for {path}",
@@ -79,7 +76,7 @@ def rerun(
         tradable=report.span.tradable,
     )
     again = trades_sha256(simulation.trades, simulation.symbols)
-    if same_bars and again != report.trades_sha256:
+    if again != report.trades_sha256:
         raise InputError(
             "the replay made again gives other trades than its report says",
             at=f"{path}: trades_sha256",

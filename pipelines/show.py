@@ -106,7 +106,7 @@ def _html(shown: Page, store: Path | None, note: Callable[[str], None]) -> str:
     envelope = Envelope.model_validate(plain)
     report = ReplayReport.model_validate(envelope.body)
     try:
-        again = rerun(shown.path, envelope, report, store, any_bars=False)
+        again = rerun(shown.path, envelope, report, store)
     except InputError as error:
         if store is not None:
             raise

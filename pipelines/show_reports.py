@@ -20,6 +20,7 @@ from pipelines.sections import (
     short_hash,
     value_text,
 )
+from pipelines.show_compare import compare_headline, compare_sections
 from pipelines.show_replay import replay_headline, replay_sections
 from pipelines.show_search import (
     gate_headline,
@@ -226,6 +227,7 @@ def _run_headline(body: Mapping[str, Any]) -> str:
 
 
 RENDERERS: dict[str, Renderer] = {
+    "compare-report": compare_sections,
     "data-report": data_sections,
     "replay-report": replay_sections,
     "sweep-report": sweep_sections,
@@ -235,6 +237,7 @@ RENDERERS: dict[str, Renderer] = {
     "run-metadata": _run_sections,
 }
 HEADLINES: dict[str, Headline] = {
+    "compare-report": compare_headline,
     "data-report": data_headline,
     "replay-report": replay_headline,
     "sweep-report": sweep_headline,

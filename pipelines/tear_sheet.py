@@ -24,12 +24,12 @@ REPORT_ONLY_NOTE = (
 )
 LEVELS_NOTE = (
     "Stop and targets are drawn as set at entry, from the average entry price; trailing and "
-    "breakeven stops, and targets that move with the trend, are not drawn. Candles are joined where "
-    "they are too many to see: zoom in for single bars."
+    "breakeven stops, and targets that move with the trend, are not drawn. Candles are joined "
+    "where they are too many to see: zoom in for single bars."
 )
 EXPOSURE_NOTE = (
-    "Notional of open positions over equity; 100 % is once the equity. What was added to a position "
-    "counts from its entry on."
+    "Notional of open positions over equity; 100 % is once the equity. What was added to a "
+    "position counts from its entry on."
 )
 
 

@@ -7,7 +7,7 @@ Declared here:
                       strategy_thresholds and strategy_trade
     strategy_file     the YAML file of a strategy and its sections
     artifact          the envelope, Body, and the metadata of a run
-    fetch  replay  sweep  validation  deployment  state
+    fetch  replay  sweep  validation  deployment  state  compare
                       reports and specs of the commands, limits of the gates, exported state
     kinds             the table kind -> class
     specs             the table of YAML kinds

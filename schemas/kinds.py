@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.artifact import Body, RunMetadata
+from schemas.compare import CompareReport
 from schemas.deployment import DeploymentEvent
 from schemas.fetch import DataReport
 from schemas.replay import ReplayReport
@@ -11,6 +12,7 @@ from schemas.sweep import SweepReport
 from schemas.validation import GateReport
 
 KINDS: tuple[type[Body], ...] = (
+    CompareReport,
     DataReport,
     DeploymentEvent,
     GateReport,

@@ -169,7 +169,13 @@ def test_candles_are_the_store_s_and_levels_those_of_the_entry(
 
 def test_a_symbol_that_is_a_script_stays_text(shell: Shell) -> None:
     rows = synthetic_rows(MarketSpec(seed=3, symbol_count=5, bar_count=500, edge=1.0))
-    evil = ("</script><script>alert(1)</script>", "<img src=x onerror=alert(2)>", "A&B<b>", "ok", "'\"")
+    evil = (
+        "</script><script>alert(1)</script>",
+        "<img src=x onerror=alert(2)>",
+        "A&B<b>",
+        "ok",
+        "'\"",
+    )
     rows = replace(rows, symbols=tuple(sorted(evil)))
     store = shell.folder / "<stores>"
     ingest(store, "1h", rows, Origin(source="made", sha256="0" * 64, synthetic=True), CLOCK)
