@@ -6,7 +6,7 @@ Entries are judged by the rules of the standard mode, the weaker modes by their 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,20 +17,28 @@ from core.simulate import State, market_of
 from kernel import codes, exits, gates, scan, signals
 from kernel.account import margin_used_usd, open_count, unrealised_usd
 from kernel.features import series_of
+from kernel.headwind import headwind_exceeded
 from kernel.portfolio import entry_cools
 from kernel.records import CANDIDATE, SNAPSHOT, Book
 
 
 @dataclass(frozen=True)
 class Check:
-    """One rule: `value` compared with `limit`, whether it let the decision through, and its key."""
+    """One rule: `value` compared with `limit`, whether it let the decision through, and its key.
+
+    A rule that is switched off passes without value and limit.
+    """
 
     rule: str
     key: str
-    value: float
+    value: float | None
     relation: str
-    limit: float
+    limit: float | None
     passed: bool
+
+    def only_if(self, on: object) -> Check:
+        """The rule itself, or the rule as switched off."""
+        return self if on else replace(self, value=None, limit=None, passed=True)
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,7 @@ def entry_checks(scene: Scene, side: int) -> list[Check]:
             "allows side",
             side,
             not blocked and turned == side,
-        )
+        ).only_if(turned != found[0] or params.enable_regime_filter)
     )
     return [*checks, *_filter_checks(scene, side, int(found[1])), *_account_checks(scene)]
 
@@ -122,38 +130,59 @@ def _mode_checks(
     rsi, rsi_limit = float(snap["rsi"]), float(signals.rsi_limit(side, snap, params))
     btc = codes.GATE_BTC_LONG if side == codes.LONG else codes.GATE_BTC_SHORT
     beyond = ">" if side == codes.LONG else "<"
-    trend = gates.trend_side(snap, params)
     distance = float(gates.ema_fast_dist_frac(snap))
     entry = "thresholds.entry"
     return [
-        Check("ranging votes: ADX", "thresholds.ranging.adx_below", adx, ">=",
-              float(params.ranging_adx_below), not failures & codes.GATE_RANGING),
+        Check("votes for a range", "thresholds.ranging.min_votes_count", _votes(snap, params),
+              "<", int(params.ranging_min_votes_count), not failures & codes.GATE_RANGING
+              ).only_if(params.enable_ranging_filter),
         Check("distance from the fast EMA, anomaly", "filters.enable_anomaly_filter", distance,
               "<=", float(params.anomaly_ema_fast_dev_above_frac),
-              not failures & codes.GATE_ANOMALY),
+              not failures & codes.GATE_ANOMALY).only_if(params.enable_anomaly_filter),
         Check("distance from the fast EMA", f"{entry}.ema_fast_dist_max_frac", distance, "<=",
-              float(params.entry_ema_fast_dist_max_frac), not failures & codes.GATE_EXTENSION),
+              float(params.entry_ema_fast_dist_max_frac), not failures & codes.GATE_EXTENSION
+              ).only_if(params.enable_extension_filter),
         Check("volume over its mean", "filters.require_volume_confirmation",
               float(snap["volume"]), ">", float(snap["vol_sma"]),
-              not failures & codes.GATE_VOLUME),
+              not failures & codes.GATE_VOLUME).only_if(params.require_volume_confirmation),
         Check("rise of ADX", "filters.require_adx_rising", float(snap["adx_slope"]), ">", 0.0,
-              not failures & codes.GATE_ADX_NOT_RISING),
+              not failures & codes.GATE_ADX_NOT_RISING).only_if(
+                  params.require_adx_rising and adx <= params.adx_rising_saturation),
         Check("ADX", f"{entry}.min_adx", adx, ">", float(floor),
               not failures & codes.GATE_ADX_LOW),
         Check("fast EMA against the slow one", "indicators.ema_slow_window_bars", fast, beyond,
-              slow, trend == side),
+              slow, side * (fast - slow) > 0.0),
+        Check("slow EMA against the macro one", "filters.require_macro_alignment", slow, beyond,
+              float(snap["ema_macro"]), side * (slow - float(snap["ema_macro"])) > 0.0
+              ).only_if(params.require_macro_alignment),
         Check("close beyond the fast EMA", "indicators.ema_fast_window_bars", close, beyond, fast,
               side * (close - fast) > 0.0),
         Check("RSI", f"thresholds.tp_and_momentum.rsi_{codes.SIDES[side]}_weak", rsi, beyond,
               rsi_limit, side * (rsi - rsi_limit) > 0.0),
         Check("BTC's trend (1 up, 0 down, -1 unknown)", "filters.require_btc_alignment",
-              float(snap["btc_state"]), "allows side", side, not failures & btc),
+              float(snap["btc_state"]), "allows side", side, not failures & btc
+              ).only_if(params.require_btc_alignment),
         Check("MACD histogram, bars in a row", f"{entry}.macd_mode", float(snap["macd_run"]),
-              beyond, 0.0, bool(signals.macd_allows(
-                  side, snap["macd_hist"], snap["macd_run"], params))),
+              beyond, 0.0, signals.macd_allows(side, snap["macd_hist"], snap["macd_run"], params)
+              ).only_if(params.entry_macd_mode == codes.MACD_ACCEL),
+        Check("MACD histogram", f"{entry}.macd_mode", float(snap["macd_hist"]), beyond, 0.0,
+              signals.macd_allows(side, snap["macd_hist"], snap["macd_run"], params)
+              ).only_if(params.entry_macd_mode == codes.MACD_SIGN),
         Check("stochastic RSI", "filters.use_stoch_rsi_filter", float(snap["stoch_k"]),
-              "allows side", side, bool(signals.stoch_allows(side, snap, params))),
+              "allows side", side, signals.stoch_allows(side, snap, params)
+              ).only_if(params.use_stoch_rsi_filter),
     ]  # fmt: skip
+
+
+def _votes(snap: Any, params: Any) -> int:
+    """Signs of a range, as the ranging filter counts them."""
+    low, high = float(params.ranging_rsi_low), float(params.ranging_rsi_high)
+    signs = (
+        snap["adx"] < params.ranging_adx_below,
+        snap["bb_width_ratio"] < params.ranging_bb_width_ratio_below,
+        low < snap["rsi"] < high,
+    )
+    return sum(map(bool, signs))
 
 
 def _filter_checks(scene: Scene, side: int, confidence: int) -> list[Check]:
@@ -167,13 +196,14 @@ def _filter_checks(scene: Scene, side: int, confidence: int) -> list[Check]:
         Check("confidence (0 low, 1 medium, 2 high)", "trade.entry_min_confidence", confidence,
               ">=", least, confidence >= least),
         Check("minutes since the last exit", "trade.reentry_cooldown_max_minutes",
-              since_ms / scan.MINUTE_MS, ">=", float(params.reentry_cooldown_min_minutes),
-              not waits),
+              since_ms / scan.MINUTE_MS, "of a wait up to",
+              float(params.reentry_cooldown_max_minutes), not waits
+              ).only_if(params.enable_reentry_cooldown),
         Check("sign of the MACD histogram", "trade.enable_ssf_filter", float(snap["macd_hist"]),
-              ">" if side == codes.LONG else "<", 0.0,
-              bool(signals.ssf_allows(side, snap, params))),
+              ">" if side == codes.LONG else "<", 0.0, signals.ssf_allows(side, snap, params)
+              ).only_if(params.enable_ssf_filter),
         Check("RSI at an extreme", "trade.enable_reef_filter", rsi, "allows side", side,
-              bool(signals.reef_allows(side, snap, params))),
+              signals.reef_allows(side, snap, params)).only_if(params.enable_reef_filter),
     ]  # fmt: skip
 
 
@@ -224,17 +254,25 @@ def exit_checks(scene: Scene) -> list[Check]:
         Check("stop_loss: close", "trade.stop_loss_atr", close, inside, stop,
               side * (close - stop) > 0.0),
         Check("trailing_stop: close", "trade.trailing_distance_atr", close, inside,
-              float(position["trail_px"]), not trailed),
+              float(position["trail_px"]), not trailed).only_if(position["trail_px"] != 0.0),
         Check("take_profit: profit in ATR", "trade.take_profit_atr", profit, "<", target,
               reason == codes.REASON_NONE),
         Check("trend_breakdown: fast EMA against the slow one", "indicators.ema_slow_window_bars",
               fast, inside, slow, not exits.trend_broke(position, snap)),
         Check("trend_exhaustion: ADX", "trade.trend_exhaustion_adx_below", adx, ">=", tired,
               adx >= tired),
+        Check("ema_macro: close", "filters.require_macro_alignment", close, inside,
+              float(snap["ema_macro"]), side * (close - float(snap["ema_macro"])) >= 0.0
+              ).only_if(params.require_macro_alignment and snap["ema_macro"] > 0.0),
         Check("stagnation: ATR", "", calm, ">=", calm_limit, not stagnant),
+        Check("funding_headwind: funding rate", "trade.enable_funding_headwind_exit",
+              float(snap["funding_rate_1h"]), "bearable for side", side, not headwind_exceeded(
+                  position, snap, profit, exits.entry_atr_px(position))
+              ).only_if(params.enable_funding_headwind_exit),
         Check("tsme, mmde: MACD bars in a row", "trade.tsme_min_profit_atr",
               float(snap["macd_run"]), "with side", side, momentum == codes.REASON_NONE),
         Check("rsi_overextension: RSI", "trade.enable_rsi_overextension_exit", rsi, "not beyond",
               float(params.rsi_exit_long_above if side == codes.LONG
-                    else params.rsi_exit_short_below), not overextended),
+                    else params.rsi_exit_short_below), not overextended
+              ).only_if(params.enable_rsi_overextension_exit),
     ]  # fmt: skip

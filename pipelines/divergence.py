@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from core.clock import utc_iso
-from core.comparison import DECISION, ENTRY, PRICE, REASON, SIZE, Divergence, Event, did
+from core.comparison import DECISION, ENTRY, EXIT, PRICE, REASON, SIZE, Divergence, Event, did
 from core.judgement import Check, entry_checks, exit_checks, scene_of
 from core.market.bars import BarBlock
 from core.simulate import State, Window, new_book, simulate
@@ -15,6 +17,11 @@ from schemas.compare import ComparedDivergence, ComparedRule
 from schemas.records import to_record
 
 SIDE_OF = {word: side for side, word in codes.SIDES.items()}
+SAME_VERDICTS = {
+    ENTRY: "every rule of this bar says the same: the caps of the account, or the rank among the "
+    "symbols of this instant, decided",
+    EXIT: "every rule of this bar says the same: the exit cooldown or the glitch guard decided",
+}
 FIELDS = ("open_px", "high_px", "low_px", "close_px", "volume")
 
 
@@ -69,7 +76,7 @@ def explained(divergence: Divergence, a: Rerun | None, b: Rerun | None) -> Compa
     assert event is not None
     if divergence.kind in (DECISION, REASON):
         rules = _rules(event, a, b)
-        because = _because(rules)
+        because = _because(rules) or (SAME_VERDICTS[event.order] if rules else "")
     else:
         because = _numbers(divergence, event, a, b)
     return ComparedDivergence(
@@ -117,19 +124,14 @@ def _because(rules: tuple[ComparedRule, ...]) -> str:
             said = (_said("A", rule, rule.a_value), _said("B", rule, rule.b_value))
             key = f" ({rule.key})" if rule.key else ""
             return f"{rule.rule}: {', '.join(filter(None, said))}{key}"
-    if not rules:
-        return ""
-    return (
-        "every rule of this bar gives the same answer: the caps of the account, or the rank among "
-        "the symbols of this instant, decided"
-    )
+    return ""
 
 
 def _said(name: str, rule: ComparedRule, value: float | None) -> str:
     """What the rule told one side, empty when it cannot be judged."""
-    if value is None:
-        return ""
     limit, passed = (rule.a_limit, rule.a_passed) if name == "A" else (rule.b_limit, rule.b_passed)
+    if value is None:
+        return "" if passed is None else f"{name} has it off"
     return (
         f"{name} {value:.6g} {rule.relation} {limit:.6g} {'holds' if passed else 'does not hold'}"
     )
@@ -137,11 +139,13 @@ def _said(name: str, rule: ComparedRule, value: float | None) -> str:
 
 def _rules(event: Event, a: Rerun | None, b: Rerun | None) -> tuple[ComparedRule, ...]:
     """The rules of the event, of the sides that can be judged; in the order of the first."""
-    judged = [{} if side is None else _checks(side, event) for side in (a, b)]
+    judged = [{} if side is None else checks_of(side, event) for side in (a, b)]
     if a is not None and b is not None and not (judged[0] and judged[1]):
         return ()
     names = [name for name in judged[0] if not judged[1] or name in judged[1]]
-    return tuple(_rule(judged[0].get(name), judged[1].get(name)) for name in names or judged[1])
+    rules = [_rule(judged[0].get(name), judged[1].get(name)) for name in names or judged[1]]
+    # A rule that nobody has switched on explains nothing.
+    return tuple(rule for rule in rules if (rule.a_value, rule.b_value) != (None, None))
 
 
 def _rule(a: Check | None, b: Check | None) -> ComparedRule:
@@ -170,7 +174,7 @@ def _cell(block: BarBlock, event: Event) -> tuple[int, int] | None:
     return (row, column) if block.present[row, column] else None
 
 
-def _checks(side: Rerun, event: Event) -> dict[str, Check]:
+def checks_of(side: Rerun, event: Event) -> dict[str, Check]:
     """The rules of this event as one side saw them, by name; none where it has no such bar."""
     at = _cell(side.block, event)
     if at is None:
@@ -183,11 +187,13 @@ def _checks(side: Rerun, event: Event) -> dict[str, Check]:
     scene = scene_of(side.block, side.simulation.bank, before, params, at, at[0] - known)
     if event.order == ENTRY:
         found = entry_checks(scene, SIDE_OF[event.side])
+    elif event.reason == codes.REASONS[codes.REASON_SIGNAL_FLIP]:
+        found = entry_checks(scene, -SIDE_OF[event.side])
     elif scene.position["side"] == SIDE_OF[event.side]:
         found = exit_checks(scene)
     else:
         found = []
-    return {check.rule: check for check in found}
+    return {check.rule: replace(check, passed=bool(check.passed)) for check in found}
 
 
 def _state_before(side: Rerun, row: int) -> State:

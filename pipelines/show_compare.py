@@ -105,7 +105,7 @@ def _divergence(each: Mapping[str, Any], title: str) -> list[Section]:
 def _judged(rule: Mapping[str, Any], side: str) -> str:
     value, limit, passed = (rule[f"{side}_{name}"] for name in ("value", "limit", "passed"))
     if value is None:
-        return "-"
+        return "-" if passed is None else "off"
     return f"{value:.5g} {rule['relation']} {limit:.5g} {'yes' if passed else 'no'}"
 
 

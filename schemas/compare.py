@@ -43,7 +43,10 @@ class ComparedValue(Strict):
 
 
 class ComparedRule(Strict):
-    """One rule of the decision at which the two part; null for a side that cannot be judged."""
+    """One rule of the decision at which the two part.
+
+    A side that has the rule switched off passes without value; one that cannot be judged has null.
+    """
 
     rule: str = Field(min_length=1, description="What is compared.")
     key: str = Field(description="Parameter that sets its limit; empty when there is none.")

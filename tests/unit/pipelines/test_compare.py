@@ -12,9 +12,17 @@ from typing import Any
 import polars as pl
 import pytest
 
+from core.artifacts.tree import read_artifact
+from core.comparison import ENTRY, events_of
 from core.market.synthetic import MarketSpec, synthetic_rows
 from core.store.candles import ingest
 from core.store.series import Origin
+from core.trades import trades_frame
+from pipelines.divergence import checks_of
+from pipelines.foreign_trades import closes_of
+from pipelines.rerun import rerun
+from schemas.parameters import by_path
+from schemas.replay import ReplayReport
 from tests.commands import CLOCK, Shell, body, run_of
 
 SPEC = MarketSpec(seed=3, symbol_count=6, bar_count=900, edge=1.0)
@@ -74,6 +82,61 @@ def test_a_limit_that_differs_is_named_with_both_numbers(
     rules = {rule["rule"]: (rule["a_passed"], rule["b_passed"]) for rule in first["rules"]}
     assert rules["ADX"] == (True, False)
     assert [rule for rule, (a, b) in rules.items() if a != b] == ["ADX"]
+
+
+def test_a_rule_that_only_one_side_has_on_is_named_as_off_for_the_other(
+    shell: Shell, base: Path, small_store: Path
+) -> None:
+    other = replayed(shell, small_store, "--set", "filters.enable_ranging_filter=true")
+
+    first = compared(shell, base, other)["divergences"][0]
+
+    assert re.fullmatch(
+        r"votes for a range: A has it off, B \d < \d does not hold "
+        r"\(thresholds.ranging.min_votes_count\)",
+        first["because"],
+    )
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        (),
+        ("filters.require_btc_alignment=false", "thresholds.entry.macd_mode=sign"),
+        (
+            "thresholds.entry.enable_pullback_entries=true",
+            "thresholds.entry.enable_slow_drift_entries=true",
+            "market_regime.enable_regime_filter=true",
+        ),
+        ("trade.enable_ssf_filter=true", "filters.use_stoch_rsi_filter=true"),
+        ("filters.require_macro_alignment=true", "indicators.ema_macro_window_bars=60"),
+    ],
+)
+def test_what_the_kernel_did_is_what_the_rules_say(
+    sets: tuple[str, ...], shell: Shell, small_store: Path
+) -> None:
+    """Each entry passes every rule; each exit breaks the rule of its reason, and none before it."""
+    words = [word for text in sets for word in ("--set", text)]
+    path = replayed(shell, small_store, *words)
+    side = rerun(path, *read_artifact(path, ReplayReport), None)
+    simulation = side.simulation
+    events = events_of(closes_of(trades_frame(simulation.trades, simulation.symbols)))
+
+    judged = 0
+    for event in events[:60]:
+        if event.reason in ("end_of_data", "delisted"):
+            continue
+        checks = checks_of(side, event)
+        assert checks, event
+        failing = [check.rule for check in checks.values() if not check.passed]
+        assert all(check.key == "" or check.key in by_path() for check in checks.values())
+        judged += 1
+        if event.order == ENTRY or event.reason == "signal_flip":
+            assert failing == [], event
+        else:
+            reason = (event.reason or "").removesuffix("_partial")
+            assert reason in failing[0].split(":")[0].split(", "), (event, failing)
+    assert judged > 25
 
 
 def test_an_exit_that_differs_is_named_with_its_level(
