@@ -23,9 +23,9 @@ REPORT_ONLY_NOTE = (
     "drawn when the bars that were replayed are at hand: `perpkit replay --html`."
 )
 LEVELS_NOTE = (
-    "Stop and targets are drawn as set at entry, from the average entry price; trailing and "
-    "breakeven stops, and targets that move with the trend, are not drawn. Candles are joined "
-    "where they are too many to see: zoom in for single bars."
+    "Stop and targets are drawn as set at entry, from the average entry price. What moves them "
+    "later is not drawn: trailing, breakeven, a stop that tightens under water, trend strength. "
+    "Candles are joined where they are too many to see: zoom in for single bars."
 )
 EXPOSURE_NOTE = (
     "Notional of open positions over equity; 100 % is once the equity. What was added to a "
