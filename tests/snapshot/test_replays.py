@@ -40,9 +40,9 @@ def small(seed: int) -> MarketSpec:
 
 
 GOLDEN = {
-    "defaults": Golden(MarketSpec(seed=19, symbol_count=10, bar_count=2000), {}, Window()),
+    "defaults": Golden(MarketSpec(seed=24, symbol_count=10, bar_count=3000), {}, Window()),
     "every_entry_mode": Golden(
-        small(13),
+        small(20),
         {
             "trade.entry_min_confidence": "low",
             "trade.add_min_confidence": "low",
