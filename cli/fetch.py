@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Force, Interval, Json, Root, RunId, Store
+from cli.options import Force, Json, Root, RunId, Store
 
 FromFile = Annotated[
     Path | None,
@@ -38,14 +38,27 @@ Require = Annotated[
         help="Exit 1 beyond a limit: gaps=0, missing_bars=5, outliers=10, bars=1000 (least).",
     ),
 ]
+Interval = Annotated[
+    str,
+    typer.Option(
+        "--interval",
+        metavar="NAME",
+        help="Length of a bar: 1m, 5m, 1h, 4h, 1d ... Synthetic: several with commas between.",
+    ),
+]
 Synthetic = Annotated[
-    bool, typer.Option("--synthetic", help="Make up a market with a planted trend instead.")
+    bool,
+    typer.Option(
+        "--synthetic", help="Make up a market with a planted trend and funding (docs/synthetic.md)."
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Synthetic: seed of its chance.")]
 SymbolCount = Annotated[
     int, typer.Option("--symbols-count", metavar="N", help="Synthetic: symbols.")
 ]
-BarCount = Annotated[int, typer.Option("--bars", metavar="N", help="Synthetic: bars per symbol.")]
+BarCount = Annotated[
+    int, typer.Option("--bars", metavar="N", help="Synthetic: bars of the first interval.")
+]
 Edge = Annotated[
     float, typer.Option("--edge", help="Synthetic: strength of the trend; 0 is a random walk.")
 ]
@@ -76,15 +89,18 @@ def fetch(  # noqa: PLR0913
 
     perpkit fetch --from-file bars.parquet --interval 1h --store stores --require gaps=0
     perpkit fetch --synthetic --seed 7 --store demo-store
+    perpkit fetch --synthetic --symbols-count 50 --bars 8760 --interval 1h,5m --store demo-store
     """
     from cli.output import echo_note, echo_result
     from core.clock import SystemClock
-    from core.market.synthetic import MarketSpec
+    from core.market.synthetic import market_spec
     from pipelines.data_report import fetch_line
     from pipelines.fetch import FetchRequest, run
 
-    market = MarketSpec(
-        seed=seed, symbol_count=symbol_count, bar_count=bar_count, interval=interval, edge=edge
+    made_up = (
+        market_spec(seed, symbol_count, bar_count, interval.split(",")[0], edge)
+        if synthetic
+        else None
     )
     request = FetchRequest(
         store=store,
@@ -92,7 +108,7 @@ def fetch(  # noqa: PLR0913
         interval=interval,
         holds=kind,
         from_file=from_file,
-        synthetic=market if synthetic else None,
+        synthetic=made_up,
         source=source,
         revise_reason=revise,
         skip_bad=skip_bad,
@@ -101,6 +117,8 @@ def fetch(  # noqa: PLR0913
         force=force,
     )
     result = run(request, SystemClock(), echo_note)
-    echo_note(fetch_line(result.report, result.counts))
+    for series in result.series:
+        echo_note(fetch_line(series.report, series.counts))
     data = {"store": str(store), **result.summary()}
-    echo_result([result.path], data, result.warnings, as_json=as_json, refusal=result.refusal)
+    paths = [series.path for series in result.series]
+    echo_result(paths, data, result.warnings, as_json=as_json, refusal=result.refusal)

@@ -12,11 +12,11 @@ from core.artifacts.manifest import running_command
 from core.artifacts.tree import Run, read_artifact, write_artifact
 from core.clock import Clock
 from core.errors import InputError, RefusedError, UsageError
-from core.market.bars import interval_to_ms
-from core.market.synthetic import MarketSpec, synthetic_rows
+from core.market.bars import Rows, interval_to_ms
+from core.market.synthetic import MarketSpec, synthetic_market
 from core.store import candles, funding
 from core.store.series import IngestCounts, Origin
-from pipelines.data_report import broken_limits, limits_of, report_of
+from pipelines.data_report import Limit, broken_limits, limits_of, report_of
 from pipelines.rows import REASONS, FileRows, Holds, read_rows
 from schemas.artifact import Source
 from schemas.fetch import DataReport
@@ -44,14 +44,12 @@ class FetchRequest:
 
 
 @dataclass(frozen=True)
-class FetchResult:
-    """Report file and body, what changed, what the user should know, and why it is refused."""
+class FetchedSeries:
+    """One series that was stored: its report as file and body, and what changed."""
 
     path: Path
     report: DataReport
     counts: IngestCounts
-    warnings: list[str] = field(default_factory=list)
-    refusal: RefusedError | None = None
 
     def summary(self) -> dict[str, object]:
         """The figures that a script wants, as plain JSON."""
@@ -64,9 +62,34 @@ class FetchResult:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """Rows at hand with where they come from."""
+class FetchResult:
+    """What was stored, what the user should know, and why it is refused.
 
+    A file is one series; a synthetic market is its candles of each interval, then its funding.
+    """
+
+    series: list[FetchedSeries]
+    warnings: list[str] = field(default_factory=list)
+    refusal: RefusedError | None = None
+
+    def summary(self) -> dict[str, object]:
+        """The figures of the first series, and below `series` those of each when there are more."""
+        first = self.series[0].summary()
+        if len(self.series) == 1:
+            return first
+        each = [
+            {"holds": one.report.holds, "interval": one.report.interval, **one.summary()}
+            for one in self.series
+        ]
+        return {**first, "series": each}
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Rows of one series at hand with where they come from."""
+
+    holds: Holds
+    interval: str
     file_rows: FileRows
     origin: Origin
     place: str
@@ -75,39 +98,57 @@ class _Found:
 def run(request: FetchRequest, clock: Clock, note: Note) -> FetchResult:
     """Store the rows and write the data report into the run.
 
-    The whole ingest is one transaction.  A second fetch of the same rows changes nothing.  A
+    The ingest of a series is one transaction.  A second fetch of the same rows changes nothing.  A
     broken `--require` limit does not undo it: the result carries the refusal.  Raises InputError
     for a source with broken rows (unless they are to be skipped) or other values than stored.
     """
     holds = _holds(request.holds)
     limits = limits_of(request.require)
     found = _find(request, holds, clock, note)
-    _refuse_bad_rows(request, found)
-    if not len(found.file_rows.rows):
-        raise InputError(
-            f"the source has no usable {holds}: {_rejects(found.file_rows)}",
-            at=found.place,
-            hint="give a file with closed bars",
-        )
+    for each in found:
+        _refuse_bad_rows(request, each)
+        if not len(each.file_rows.rows):
+            raise InputError(
+                f"the source has no usable {each.holds}: {_rejects(each.file_rows)}",
+                at=each.place,
+                hint="give a file with closed bars",
+            )
     with running_command(
         request.root, clock, request.run_id, command="fetch", argv=sys.argv[1:]
     ) as running:
-        counts = _ingest(request, holds, found, clock)
-        report = report_of(
-            request.store, holds, request.interval, found.origin, found.file_rows, counts
-        )
-        path = _write(request, running.run, report, found, clock)
-        running.outputs.append(path)
-        refusal = None
-        broken = broken_limits(report, limits)
-        if broken:
-            refusal = RefusedError(
-                f"the data breaks {len(broken)} of {len(limits)} limits: {'; '.join(broken)}",
-                at=str(path),
-                hint=f"`perpkit show {path}` lists each symbol; mend the data or the --require",
+        done = []
+        for each in found:
+            counts = _ingest(request, each, clock)
+            report = report_of(
+                request.store, each.holds, each.interval, each.origin, each.file_rows, counts
             )
+            path = _write(request, running.run, report, each, clock)
+            running.outputs.append(path)
+            done.append(FetchedSeries(path, report, counts))
+        refusal = _refusal(done, holds, limits)
+        if refusal is not None:
             running.exit_code = refusal.exit_code
-    return FetchResult(path, report, counts, _warnings(request, report, found), refusal)
+    warnings = [
+        warning
+        for one, each in zip(done, found, strict=True)
+        for warning in _warnings(one.report, each)
+    ]
+    if request.synthetic is not None:
+        warnings.append("this store is synthetic, and so is everything that is made from it")
+    return FetchResult(done, warnings, refusal)
+
+
+def _refusal(done: list[FetchedSeries], holds: Holds, limits: list[Limit]) -> RefusedError | None:
+    """Why the data is refused, for the first series of that kind which breaks a limit."""
+    for one in done:
+        broken = broken_limits(one.report, limits) if one.report.holds == holds else []
+        if broken:
+            return RefusedError(
+                f"the data breaks {len(broken)} of {len(limits)} limits: {'; '.join(broken)}",
+                at=str(one.path),
+                hint=f"`perpkit show {one.path}` lists each symbol; mend the data or the --require",
+            )
+    return None
 
 
 def _holds(text: str) -> Holds:
@@ -117,28 +158,16 @@ def _holds(text: str) -> Holds:
     raise UsageError(f"--kind {text!r} is not known", hint=f"take one of {', '.join(HOLDS)}")
 
 
-def _find(request: FetchRequest, holds: Holds, clock: Clock, note: Note) -> _Found:
-    """The rows of the request's source."""
-    interval_ms = interval_to_ms(request.interval)
+def _find(request: FetchRequest, holds: Holds, clock: Clock, note: Note) -> list[_Found]:
+    """The rows of the request's source, series by series."""
     if request.synthetic is not None:
         if request.from_file is not None or holds != "candles":
             raise UsageError(
-                "a synthetic market makes candles of its own",
+                "a synthetic market makes candles and funding of its own",
                 hint="leave out --from-file and --kind, or leave out --synthetic",
             )
-        spec = request.synthetic
-        digest = sha256_hex(canonical_json(spec.identity()))
-        origin = Origin(request.source or f"synthetic seed {spec.seed}", digest, synthetic=True)
-        note(
-            f"generating {spec.symbol_count} symbols x {spec.bar_count:,} bars, seed {spec.seed},"
-            f" edge {spec.edge:g}"
-        )
-        rows = synthetic_rows(spec)
-        nothing: dict[str, int] = {}
-        found = FileRows(
-            rows, len(rows), 0, 0, dict.fromkeys(REASONS, 0), (), nothing, nothing, nothing
-        )
-        return _Found(found, origin, place=origin.source)
+        return _made_up(request.synthetic, request.interval.split(","), request.source, note)
+    interval_ms = interval_to_ms(request.interval)
     path = request.from_file
     if path is None:
         raise UsageError("there is nothing to fetch", hint="give --from-file PATH or --synthetic")
@@ -146,7 +175,36 @@ def _find(request: FetchRequest, holds: Holds, clock: Clock, note: Note) -> _Fou
     origin = Origin(
         request.source or path.name, sha256_file(path), revise_reason=request.revise_reason
     )
-    return _Found(found, origin, place=str(path))
+    return [_Found(holds, request.interval, found, origin, place=str(path))]
+
+
+def _made_up(spec: MarketSpec, intervals: list[str], source: str, note: Note) -> list[_Found]:
+    """The candles of a synthetic market at each interval, then its funding."""
+    digest = sha256_hex(canonical_json(spec.identity()))
+    origin = Origin(source or f"synthetic seed {spec.seed}", digest, synthetic=True)
+    note(
+        f"generating {spec.symbol_count} symbols x {spec.bar_count:,} bars of {spec.interval},"
+        f" seed {spec.seed}, edge {spec.edge:g}"
+    )
+    market = synthetic_market(spec, intervals)
+    series: list[tuple[Holds, str, Rows]] = [
+        ("candles", interval, rows) for interval, rows in market.candles.items()
+    ]
+    if len(market.funding):
+        series.append(("funding", funding.KEY_INTERVAL, market.funding))
+    nothing: dict[str, int] = {}
+    return [
+        _Found(
+            holds,
+            interval,
+            FileRows(
+                rows, len(rows), 0, 0, dict.fromkeys(REASONS, 0), (), nothing, nothing, nothing
+            ),
+            origin,
+            place=origin.source,
+        )
+        for holds, interval, rows in series
+    ]
 
 
 def _refuse_bad_rows(request: FetchRequest, found: _Found) -> None:
@@ -161,10 +219,10 @@ def _refuse_bad_rows(request: FetchRequest, found: _Found) -> None:
         )
 
 
-def _ingest(request: FetchRequest, holds: Holds, found: _Found, clock: Clock) -> IngestCounts:
+def _ingest(request: FetchRequest, found: _Found, clock: Clock) -> IngestCounts:
     rows = found.file_rows.rows
-    if holds == "candles":
-        return candles.ingest(request.store, request.interval, rows, found.origin, clock)
+    if found.holds == "candles":
+        return candles.ingest(request.store, found.interval, rows, found.origin, clock)
     return funding.ingest(request.store, rows, found.origin, clock)
 
 
@@ -202,7 +260,7 @@ def _rejects(found: FileRows) -> str:
     return f"of {found.row_count} rows {', '.join(said)}"
 
 
-def _warnings(request: FetchRequest, report: DataReport, found: _Found) -> list[str]:
+def _warnings(report: DataReport, found: _Found) -> list[str]:
     """What the user should know of a fetch that was done."""
     warnings = []
     if report.bad_rows:
@@ -218,6 +276,4 @@ def _warnings(request: FetchRequest, report: DataReport, found: _Found) -> list[
         )
     if report.outliers:
         warnings.append(f"outliers: {report.outliers}; the report names each symbol's largest move")
-    if request.synthetic is not None:
-        warnings.append("this store is synthetic, and so is everything that is made from it")
     return warnings

@@ -172,15 +172,41 @@ def test_stored_bars_change_only_with_a_reason(fetch: Fetch) -> None:
 def test_a_synthetic_market_is_marked_and_made_once(fetch: Fetch) -> None:
     options = ["--synthetic", "--seed", "7", "--symbols-count", "5", "--bars", "120"]
     assert fetch(*options) == 0
-    envelope, report = read_artifact(Path(fetch.out.strip()), DataReport)
+    first, last = fetch.out.splitlines()
+    envelope, report = read_artifact(Path(first), DataReport)
     assert envelope.synthetic
-    assert report.source == "synthetic seed 7"
+    assert (report.source, report.holds, report.interval) == ("synthetic seed 7", "candles", "1h")
     assert candles.load(fetch.store, "1h").synthetic
+    envelope, report = read_artifact(Path(last), DataReport)
+    assert envelope.synthetic
+    assert (report.holds, report.interval, report.gaps) == ("funding", "1h", 0)
+    assert funding.load(fetch.store).synthetic
 
     assert fetch(*options) == 0
     assert "store unchanged" in fetch.err
     assert fetch("--synthetic", "--seed", "8", *options[3:]) == 3
     assert "another --store folder" in fetch.err
+
+
+def test_a_synthetic_market_at_several_intervals_is_a_series_each(fetch: Fetch) -> None:
+    options = ["--synthetic", "--symbols-count", "5", "--bars", "120", "--interval", "1h,15m"]
+    assert fetch(*options, "--json") == 0
+
+    said = fetch.as_json()
+    series = [(each["holds"], each["interval"]) for each in said["data"]["series"]]
+    assert series == [("candles", "1h"), ("candles", "15m"), ("funding", "1h")]
+    assert len(said["data"]["paths"]) == 3
+    coarse, fine = candles.load(fetch.store, "1h"), candles.load(fetch.store, "15m")
+    assert len(fine.ts_open_ms) == 4 * len(coarse.ts_open_ms)
+    assert (fine.close_px[3::4] == coarse.close_px).all()
+
+
+def test_a_limit_is_about_the_candles_of_a_synthetic_market(fetch: Fetch) -> None:
+    options = ["--synthetic", "--symbols-count", "5", "--bars", "120", "--require", "gaps=0"]
+
+    assert fetch(*options) == 1
+    assert "gaps is" in fetch.err
+    assert len(funding.load(fetch.store).rows) > 500
 
 
 def test_recorded_bars_do_not_enter_a_synthetic_store(fetch: Fetch) -> None:
@@ -206,12 +232,16 @@ def test_funding_goes_into_its_own_file(fetch: Fetch) -> None:
     ("options", "code", "says"),
     [
         ([], 2, "nothing to fetch"),
-        (["--from-file", "x.csv", "--synthetic"], 2, "candles of its own"),
-        (["--synthetic", "--kind", "funding"], 2, "candles of its own"),
+        (["--from-file", "x.csv", "--synthetic"], 2, "of its own"),
+        (["--synthetic", "--kind", "funding"], 2, "of its own"),
         (["--synthetic", "--bars", "3"], 2, "bars of a synthetic market"),
         (["--from-file", "x.csv"], 3, "No such file"),
         (["--from-file", "x.csv", "--kind", "trades"], 2, "--kind 'trades'"),
         (["--from-file", "x.csv", "--interval", "7h"], 3, "did you mean"),
+        (["--synthetic", "--interval", "1h,7h"], 3, "did you mean"),
+        (["--synthetic", "--interval", "1h,"], 3, "interval ''"),
+        (["--synthetic", "--bars", "200", "--interval", "5m,1w"], 2, "0 bars of 1w"),
+        (["--from-file", "x.csv", "--interval", "1h,5m"], 3, "'1h,5m'"),
         (["--synthetic", "--run", "nope"], 3, "there is no run"),
     ],
 )
