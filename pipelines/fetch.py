@@ -11,12 +11,12 @@ from core.artifacts.hashing import canonical_json, sha256_file, sha256_hex
 from core.artifacts.manifest import running_command
 from core.artifacts.tree import Run, read_artifact, write_artifact
 from core.clock import Clock
-from core.errors import InputError, RefusedError, UsageError
+from core.errors import InputError, PerpkitError, UsageError
 from core.market.bars import interval_to_ms
 from core.market.synthetic import MarketSpec, synthetic_rows
 from core.store import candles, funding
-from core.store.series import IngestCounts, Origin
-from pipelines.data_report import broken_limits, limits_of, report_of
+from core.store.series import IngestCounts, Origin, StoredRows
+from pipelines.data_report import limits_of, limits_refusal, report_of, stored_series
 from pipelines.rows import REASONS, FileRows, Holds, read_rows
 from schemas.artifact import Source
 from schemas.fetch import DataReport
@@ -51,7 +51,7 @@ class FetchResult:
     report: DataReport
     counts: IngestCounts
     warnings: list[str] = field(default_factory=list)
-    refusal: RefusedError | None = None
+    refusal: PerpkitError | None = None
 
     def summary(self) -> dict[str, object]:
         """The figures that a script wants, as plain JSON."""
@@ -71,19 +71,30 @@ class _Found:
     origin: Origin
     place: str
 
+    @property
+    def bad_count(self) -> int:
+        """Rows that cannot be stored."""
+        return sum(self.file_rows.bad_counts.values())
+
+    @property
+    def more(self) -> str:
+        """What stands after the examples when they are not all."""
+        return "" if self.bad_count == len(self.file_rows.bad_examples) else "; ..."
+
 
 def run(request: FetchRequest, clock: Clock, note: Note) -> FetchResult:
     """Store the rows and write the data report into the run.
 
     The whole ingest is one transaction.  A second fetch of the same rows changes nothing.  A
-    broken `--require` limit does not undo it: the result carries the refusal.  Raises InputError
-    for a source with broken rows (unless they are to be skipped) or other values than stored.
+    broken `--require` limit does not undo it: the result carries the refusal.  A source with bad
+    rows is not stored at all unless they are to be skipped: the result then carries the report of
+    what was found and the InputError.  Raises InputError for other values than stored.
     """
     holds = _holds(request.holds)
     limits = limits_of(request.require)
     found = _find(request, holds, clock, note)
-    _refuse_bad_rows(request, found)
-    if not len(found.file_rows.rows):
+    is_refused = bool(found.bad_count) and not request.skip_bad
+    if not is_refused and not len(found.file_rows.rows):
         raise InputError(
             f"the source has no usable {holds}: {_rejects(found.file_rows)}",
             at=found.place,
@@ -92,22 +103,22 @@ def run(request: FetchRequest, clock: Clock, note: Note) -> FetchResult:
     with running_command(
         request.root, clock, request.run_id, command="fetch", argv=sys.argv[1:]
     ) as running:
-        counts = _ingest(request, holds, found, clock)
-        report = report_of(
-            request.store, holds, request.interval, found.origin, found.file_rows, counts
+        counts = None if is_refused else _ingest(request, holds, found, clock)
+        series = (
+            StoredRows(found.file_rows.rows, found.origin.synthetic)
+            if is_refused
+            else stored_series(request.store, holds, request.interval)
         )
+        report = report_of(series, holds, request.interval, found.origin, found.file_rows, counts)
         path = _write(request, running.run, report, found, clock)
         running.outputs.append(path)
-        refusal = None
-        broken = broken_limits(report, limits)
-        if broken:
-            refusal = RefusedError(
-                f"the data breaks {len(broken)} of {len(limits)} limits: {'; '.join(broken)}",
-                at=str(path),
-                hint=f"`perpkit show {path}` lists each symbol; mend the data or the --require",
-            )
+        refusal = limits_refusal(report, limits, path)
+        if refusal is None and is_refused:
+            refusal = _bad_rows_error(found, path)
+        if refusal is not None:
             running.exit_code = refusal.exit_code
-    return FetchResult(path, report, counts, _warnings(request, report, found), refusal)
+    done = counts or IngestCounts(0, 0, 0)
+    return FetchResult(path, report, done, _warnings(request, report, found), refusal)
 
 
 def _holds(text: str) -> Holds:
@@ -149,16 +160,14 @@ def _find(request: FetchRequest, holds: Holds, clock: Clock, note: Note) -> _Fou
     return _Found(found, origin, place=str(path))
 
 
-def _refuse_bad_rows(request: FetchRequest, found: _Found) -> None:
-    bad_count = sum(found.file_rows.bad_counts.values())
-    if bad_count and not request.skip_bad:
-        more = "" if bad_count == len(found.file_rows.bad_examples) else "; ..."
-        raise InputError(
-            f"{bad_count} of {found.file_rows.row_count} rows cannot be stored:"
-            f" {'; '.join(found.file_rows.bad_examples)}{more}",
-            at=found.place,
-            hint="mend the file and check --interval, or store the good rows with --skip-bad",
-        )
+def _bad_rows_error(found: _Found, report: Path) -> InputError:
+    return InputError(
+        f"{found.bad_count} of {found.file_rows.row_count} rows cannot be stored:"
+        f" {'; '.join(found.file_rows.bad_examples)}{found.more}",
+        at=found.place,
+        hint="mend the file and check --interval, or store the good rows with --skip-bad;"
+        f" counted in {report}",
+    )
 
 
 def _ingest(request: FetchRequest, holds: Holds, found: _Found, clock: Clock) -> IngestCounts:
@@ -178,7 +187,13 @@ def _write(
     """
     source = Source(path=found.place, sha256=found.origin.sha256)
     name = "-".join(
-        ["fetch", report.holds, report.interval, source.sha256[:8], report.store_sha256[:8]]
+        [
+            "fetch" if report.stored else "refused",
+            report.holds,
+            report.interval,
+            source.sha256[:8],
+            report.store_sha256[:8],
+        ]
     )
     path = run.path(report.folder, f"{name}.json")
     if path.exists() and not request.force:
@@ -205,9 +220,10 @@ def _rejects(found: FileRows) -> str:
 def _warnings(request: FetchRequest, report: DataReport, found: _Found) -> list[str]:
     """What the user should know of a fetch that was done."""
     warnings = []
-    if report.bad_rows:
+    if report.bad_rows and report.stored:
         warnings.append(
-            f"bad rows: {report.bad_rows}, not stored; {'; '.join(found.file_rows.bad_examples)}"
+            f"bad rows: {report.bad_rows}, not stored;"
+            f" {'; '.join(found.file_rows.bad_examples)}{found.more}"
         )
     if found.file_rows.unclosed:
         warnings.append(f"bars not closed yet: {found.file_rows.unclosed}, left out")

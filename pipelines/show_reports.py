@@ -50,8 +50,9 @@ SYMBOL_COLUMNS = (
 def data_headline(body: Mapping[str, Any]) -> str:
     """Size and faults of what is stored."""
     rows = "bars" if body["holds"] == "candles" else "rates"
+    refused = "" if body.get("stored", True) else "nothing stored; good rows: "
     return (
-        f"{body['symbol_count']} symbols, {body['bars']:,} {rows}, {body['gaps']:,} gaps, "
+        f"{refused}{body['symbol_count']} symbols, {body['bars']:,} {rows}, {body['gaps']:,} gaps, "
         f"{body['outliers']:,} outliers"
     )
 
@@ -63,12 +64,12 @@ def data_sections(body: Mapping[str, Any]) -> list[Section]:
     totals = (
         ("holds", f"{body['holds']}, {body['interval']}, from {body['source']}"),
         (
-            "stored",
+            "stored" if body.get("stored", True) else "good, not stored",
             f"{body['symbol_count']} symbols, {body['bars']:,} rows; the symbol with "
             f"fewest has {body['bars_fewest']:,}",
         ),
-        ("from", body["first_utc"]),
-        ("to", body["last_utc"]),
+        ("from", body["first_utc"] or "-"),
+        ("to", body["last_utc"] or "-"),
         (
             "gaps",
             f"{body['gaps']:,} with {body['missing_bars']:,} missing bars, longest "

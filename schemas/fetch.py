@@ -53,7 +53,11 @@ class SymbolData(Strict):
 
 
 class DataReport(Body):
-    """What a fetch found and stored; gaps are said here and never filled."""
+    """What a fetch found and stored; gaps are said here and never filled.
+
+    When bad rows kept the fetch from storing anything, `stored` is false and the figures are those
+    of the source's good rows.
+    """
 
     folder: ClassVar[str] = "data_checks"
     kind: ClassVar[Literal["data-report"]] = "data-report"
@@ -62,14 +66,21 @@ class DataReport(Body):
     holds: Literal["candles", "funding"] = Field(description="What the rows are.")
     interval: str = Field(min_length=1, description="Bar length; of funding, the expected period.")
     source: str = Field(min_length=1, description="Name of the source.")
+    stored: bool = Field(
+        default=True, description="False when bad rows kept the source out of the store."
+    )
     store_sha256: str = Field(
         pattern=SHA256_PATTERN, description="Logical content of the whole series after the fetch."
     )
-    first_utc: str = Field(pattern=UTC_PATTERN, description="Earliest stored open time.")
-    last_utc: str = Field(pattern=UTC_PATTERN, description="Latest stored open time.")
-    symbol_count: int = Field(ge=1, description="Symbols stored.")
-    bars: int = Field(ge=1, description="Bars stored, all symbols.")
-    bars_fewest: int = Field(ge=1, description="Bars of the symbol that has fewest.")
+    first_utc: str | None = Field(
+        pattern=UTC_PATTERN, description="Earliest stored open time; null without bars."
+    )
+    last_utc: str | None = Field(
+        pattern=UTC_PATTERN, description="Latest stored open time; null without bars."
+    )
+    symbol_count: int = Field(ge=0, description="Symbols stored.")
+    bars: int = Field(ge=0, description="Bars stored, all symbols.")
+    bars_fewest: int = Field(ge=0, description="Bars of the symbol that has fewest.")
     gaps: int = Field(ge=0, description="Gaps, all symbols.")
     missing_bars: int = Field(ge=0, description="Bars missing in gaps, all symbols.")
     gap_longest_bars: int = Field(
@@ -82,4 +93,4 @@ class DataReport(Body):
     bad_rows: int = Field(ge=0, description="Bad rows in the source, by any reason.")
     source_rows: SourceRows = Field(description="What the source held.")
     ingest: IngestReport = Field(description="What changed in the store.")
-    symbols: tuple[SymbolData, ...] = Field(min_length=1, description="Each stored symbol.")
+    symbols: tuple[SymbolData, ...] = Field(description="Each stored symbol.")

@@ -96,14 +96,66 @@ def test_bad_rows_refuse_the_file_unless_they_are_to_be_skipped(fetch: Fetch) ->
 
     assert fetch(*fetch.file(bad)) == 3
     assert "1 of 5 rows cannot be stored: row 6 crossed OHLC" in fetch.err
+    assert "nothing stored" in fetch.err
     assert not fetch.store.exists()
-    assert not (fetch.folder / "root").exists()
 
     assert fetch(*fetch.file(bad), "--skip-bad") == 0
     report = fetch.report()
     assert (report.bad_rows, report.source_rows.crossed_ohlc, report.bars) == (1, 1, 4)
     assert report.symbols[0].crossed_ohlc == 1
     assert "bad rows: 1" in fetch.err
+
+
+BROKEN: list[Record] = [
+    ("BTC", START_MS, 1.0, 0.5, 2.0, 1.0, 1.0),
+    ("BTC", START_MS, 1.0, float("nan"), 0.5, 1.0, 1.0),
+    ("ETH", START_MS, 0.0, 2.0, 0.5, 1.0, 1.0),
+    ("ETH", START_MS, -1.0, 2.0, -2.0, 1.0, 1.0),
+]
+
+
+def test_a_refused_file_leaves_the_report_of_what_was_found(fetch: Fetch) -> None:
+    assert fetch(*fetch.file([*BARS, *BROKEN])) == 3
+
+    report = fetch.report()
+    assert not report.stored
+    assert (report.bars, report.symbol_count, report.bad_rows) == (4, 2, 4)
+    assert (report.ingest.inserted, report.ingest.unchanged) == (0, 0)
+    source = report.source_rows
+    assert (source.crossed_ohlc, source.not_finite, source.not_positive) == (1, 1, 2)
+    assert [symbol.bad_rows for symbol in report.symbols] == [2, 2]
+    assert fetch.out.strip() in fetch.err
+    assert "row 6 crossed OHLC" in fetch.err
+    assert not fetch.store.exists()
+
+
+def test_a_broken_limit_comes_before_bad_rows_and_says_which(fetch: Fetch) -> None:
+    assert fetch(*fetch.file([*BARS, *BROKEN]), "--require", "crossed_ohlc=0") == 1
+
+    assert "crossed_ohlc is 1, at most 0 allowed" in fetch.err
+    assert not fetch.report().stored
+    assert not fetch.store.exists()
+
+
+def test_a_file_of_bad_rows_alone_has_a_report_too(fetch: Fetch) -> None:
+    assert fetch(*fetch.file(BROKEN), "--json") == 3
+
+    said = fetch.as_json()
+    assert (said["data"]["bars"], said["data"]["bad_rows"]) == (0, 4)
+    report = read_artifact(Path(said["data"]["paths"][0]), DataReport)[1]
+    assert (report.first_utc, report.symbols) == (None, ())
+    assert main.run(["show", said["data"]["paths"][0]]) == 0
+
+
+def test_a_refused_file_says_the_same_twice_and_is_stored_once_mended(fetch: Fetch) -> None:
+    fetch(*fetch.file([*BARS, BROKEN[0]]))
+    first = fetch.out
+
+    assert fetch(*fetch.file([*BARS, BROKEN[0]]), "--run", "latest") == 3
+    assert fetch.out == first
+    assert fetch(*fetch.file([*BARS, BROKEN[0]]), "--run", "latest", "--skip-bad") == 0
+    assert fetch.report().stored
+    assert fetch.out != first
 
 
 def test_a_file_with_nothing_usable_is_refused(fetch: Fetch) -> None:
