@@ -38,6 +38,14 @@ Require = Annotated[
         help="Exit 1 beyond a limit: gaps=0, missing_bars=5, outliers=10, bars=1000 (least).",
     ),
 ]
+FundingInterval = Annotated[
+    str,
+    typer.Option(
+        "--funding-interval",
+        metavar="NAME",
+        help="Funding from a file: the period that each rate is for; rates are stored per hour.",
+    ),
+]
 Synthetic = Annotated[
     bool, typer.Option("--synthetic", help="Make up a market with a planted trend instead.")
 ]
@@ -60,6 +68,7 @@ def fetch(  # noqa: PLR0913
     revise: Revise = "",
     skip_bad: SkipBad = False,
     require: Require = None,
+    funding_interval: FundingInterval = "1h",
     synthetic: Synthetic = False,
     seed: Seed = 1,
     symbol_count: SymbolCount = 12,
@@ -97,6 +106,7 @@ def fetch(  # noqa: PLR0913
         revise_reason=revise,
         skip_bad=skip_bad,
         require=tuple(require or ()),
+        funding_interval=funding_interval,
         run_id=run_id,
         force=force,
     )

@@ -2,6 +2,7 @@
 
 fetch             rows of a file, or a made-up market, into a store
 rows              a file of candles or funding rates, checked row by row
+funding_period    rates of a file as rates per hour
 data_report       what a fetch found, and the limits of `--require`
 replay            a strategy over stored bars, with report, trades and state
 sweep             a grid over the search window; the best as strategies

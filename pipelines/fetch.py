@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from core.artifacts.hashing import canonical_json, sha256_file, sha256_hex
@@ -17,6 +17,7 @@ from core.market.synthetic import MarketSpec, synthetic_rows
 from core.store import candles, funding
 from core.store.series import IngestCounts, Origin, StoredRows
 from pipelines.data_report import limits_of, limits_refusal, report_of, stored_series
+from pipelines.funding_period import hourly_rates
 from pipelines.rows import REASONS, FileRows, Holds, read_rows
 from schemas.artifact import Source
 from schemas.fetch import DataReport
@@ -39,6 +40,7 @@ class FetchRequest:
     revise_reason: str = ""
     skip_bad: bool = False
     require: tuple[str, ...] = ()
+    funding_interval: str = "1h"
     run_id: str | None = None
     force: bool = False
 
@@ -154,6 +156,8 @@ def _find(request: FetchRequest, holds: Holds, clock: Clock, note: Note) -> _Fou
     if path is None:
         raise UsageError("there is nothing to fetch", hint="give --from-file PATH or --synthetic")
     found = read_rows(path, holds, interval_ms, clock.now_ms())
+    if holds == "funding":
+        found = replace(found, rows=hourly_rates(found.rows, request.funding_interval, path))
     origin = Origin(
         request.source or path.name, sha256_file(path), revise_reason=request.revise_reason
     )

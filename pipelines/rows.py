@@ -18,14 +18,13 @@ from core.clock import LATEST_MS, utc_iso
 from core.errors import InputError
 from core.market.bars import (
     DAY_MS,
-    HOUR_MS,
-    MINUTE_MS,
     Bools,
     Floats,
     Ints,
     Rows,
     phase_unit_ms,
 )
+from core.market.funding import FUNDING_LATE_MS, due_hours_ms
 from core.market.quality import CLOSE, HIGH, LOW, OPEN, VOLUME
 
 Holds = Literal["candles", "funding"]
@@ -35,10 +34,6 @@ SHOWN = 5
 EARLIEST_MS = 1_230_768_000_000
 # Names that the venue and its neighbours use; nothing that breaks a comma-separated option.
 SYMBOL_PATTERN = r"^[A-Za-z0-9@][A-Za-z0-9@_.:/-]{0,39}$"
-# A funding payment is stamped at most this long before or after the hour it fell due at; the
-# longest delay in two years of the venue's history is 24 minutes.
-FUNDING_EARLY_MS = MINUTE_MS
-FUNDING_LATE_MS = 30 * MINUTE_MS
 REASONS = ("unnamed", "misaligned", "not_finite", "not_positive", "crossed_ohlc")
 REASON_TEXT = {
     "unnamed": "no usable symbol or time",
@@ -105,7 +100,7 @@ def read_rows(path: Path, holds: Holds, interval_ms: int, now_ms: int) -> FileRo
     columns = _to_columns(frame, path, LAYOUTS[holds])
     ts_ms = columns.ts_ms
     if holds == "funding":  # keyed by the hour it fell due at; see core/store/funding.py
-        ts_ms = (ts_ms + FUNDING_EARLY_MS) // HOUR_MS * HOUR_MS
+        ts_ms = due_hours_ms(ts_ms)
     reason = _judge(columns, ts_ms, holds, interval_ms)
     length_ms = interval_ms if holds == "candles" else 0
     unclosed = (reason < 0) & (ts_ms + length_ms > now_ms)

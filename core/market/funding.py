@@ -7,10 +7,29 @@ from typing import Final
 
 import numpy as np
 
-from core.market.bars import HOUR_MS, BarBlock, Rows, block_sha256
+from core.market.bars import HOUR_MS, MINUTE_MS, BarBlock, Ints, Rows, block_sha256
+
+# A funding payment is stamped at most this long before or after the hour it fell due at; the
+# longest delay in two years of the venue's history is 24 minutes.
+FUNDING_EARLY_MS: Final = MINUTE_MS
+FUNDING_LATE_MS: Final = 30 * MINUTE_MS
 
 RATE_AGE_MAX_MS: Final = 8 * HOUR_MS
 """A rate older than this says nothing of the present one: the longest period that venues pay at."""
+
+
+def due_hours_ms(ts_ms: Ints) -> Ints:
+    """The hour at which each payment fell due, from the time that it was stamped with."""
+    return (ts_ms + FUNDING_EARLY_MS) // HOUR_MS * HOUR_MS
+
+
+def period_hours(due_ms: Ints) -> int:
+    """Hours between one symbol's payments, by the lower median; 0 when there are not two.
+
+    A missing payment now and then does not move the median.
+    """
+    spacing = np.sort(np.diff(np.unique(due_ms)))
+    return int(spacing[(len(spacing) - 1) // 2]) // HOUR_MS if len(spacing) else 0
 
 
 def with_funding(block: BarBlock, rates: Rows) -> BarBlock:

@@ -254,6 +254,36 @@ def test_funding_goes_into_its_own_file(fetch: Fetch) -> None:
     assert len(funding.load(fetch.store).rows) == 3
 
 
+def rates(folder: Path, hours: list[int], rate: float = 8e-4) -> list[str]:
+    """Options for a file of one symbol's funding at these hours."""
+    rows = [(START_MS + hour * 3_600_000 + 12, "BTC", rate, "") for hour in hours]
+    file = write_csv(folder / "f.csv", rows, ("time", "symbol", "rate", "premium"))
+    return ["--from-file", str(file), "--kind", "funding"]
+
+
+def test_rates_of_another_period_are_divided_once_it_is_stated(fetch: Fetch) -> None:
+    source = rates(fetch.folder, [0, 8, 16, 32, 40])
+
+    assert fetch(*source) == 3
+    assert "paid every 8 hours in this file, not every 1" in fetch.err
+    assert "--funding-interval 8h" in fetch.err
+    assert not fetch.store.exists()
+
+    assert fetch(*source, "--funding-interval", "8h") == 0
+    assert funding.load(fetch.store).rows.values[:, 0].tolist() == [1e-4] * 5
+
+
+def test_a_wrong_funding_period_is_refused(fetch: Fetch) -> None:
+    hourly = rates(fetch.folder, [0, 1, 2, 4, 5])
+
+    assert fetch(*hourly, "--funding-interval", "8h") == 3
+    assert "paid every 1 hours in this file, not every 8" in fetch.err
+    assert fetch(*hourly, "--funding-interval", "3d") == 2
+    assert fetch(*rates(fetch.folder, [0, 5, 10, 15])) == 3
+    assert "one regular period" in fetch.err
+    assert not fetch.store.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
