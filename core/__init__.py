@@ -15,7 +15,8 @@ Strategies and data:
     yaml_file        YAML that a person writes, every problem with its line and column
     config           a strategy as it takes effect, and where each value came from
     market/          bars in memory and what is odd about them
-    store/           candles, funding and the trial ledger on disk
+    venue/           the venue's port, wire and rate limits
+    store/           candles, funding, contexts, symbols and the trial ledger on disk
 
 One run:
 

@@ -13,12 +13,13 @@ from core.artifacts.tree import Run, read_artifact, write_artifact
 from core.clock import Clock
 from core.errors import InputError, PerpkitError, UsageError
 from core.market.bars import interval_to_ms
+from core.market.quality import REASONS
 from core.market.synthetic import MarketSpec, synthetic_rows
 from core.store import candles, funding
 from core.store.series import IngestCounts, Origin, StoredRows
 from pipelines.data_report import limits_of, limits_refusal, report_of, stored_series
 from pipelines.funding_period import hourly_rates
-from pipelines.rows import REASONS, FileRows, Holds, read_rows
+from pipelines.rows import FileRows, Holds, read_rows
 from schemas.artifact import Source
 from schemas.fetch import DataReport
 
@@ -114,7 +115,7 @@ def run(request: FetchRequest, clock: Clock, note: Note) -> FetchResult:
         report = report_of(series, holds, request.interval, found.origin, found.file_rows, counts)
         path = _write(request, running.run, report, found, clock)
         running.outputs.append(path)
-        refusal = limits_refusal(report, limits, path)
+        refusal: PerpkitError | None = limits_refusal(report, limits, path)
         if refusal is None and is_refused:
             refusal = _bad_rows_error(found, path)
         if refusal is not None:

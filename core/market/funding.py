@@ -18,6 +18,11 @@ RATE_AGE_MAX_MS: Final = 8 * HOUR_MS
 """A rate older than this says nothing of the present one: the longest period that venues pay at."""
 
 
+HOURLY_SINCE_MS: Final = 1_686_182_400_000
+"""2023-06-08T00:00Z: payments that fell due up to then were for eight hours, later ones for one."""
+HOURS_BEFORE_HOURLY: Final = 8
+
+
 def due_hours_ms(ts_ms: Ints) -> Ints:
     """The hour at which each payment fell due, from the time that it was stamped with."""
     return (ts_ms + FUNDING_EARLY_MS) // HOUR_MS * HOUR_MS
