@@ -4,6 +4,7 @@ main      registration of the commands; errors and signals become text and exit 
 options   options that several commands share
 output    results on stdout, progress and warnings on stderr
 fetch     `perpkit fetch`: bars and funding rates into a store
+fetch_sources  what it does for each source
 replay    `perpkit replay`: one strategy over stored bars
 sweep     `perpkit sweep`: a grid of strategies over the search window
 validate  `perpkit validate`: candidates against the gates, on the holdout

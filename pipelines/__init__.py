@@ -1,6 +1,13 @@
 """Use cases: one file per command, the imperative shell around core.
 
 fetch             rows of a file, or a made-up market, into a store
+fetch_venue       what the venue has and the store has not, page by page
+fetch_plan        what that would cost, without doing it
+fetch_resample    longer bars out of stored shorter ones
+venue_options     kinds, intervals, symbols and a beginning, as they are typed
+venue_symbols     which symbols, what the venue says of them, since when they trade
+venue_series      what is missing of a series, and the walk from page to page
+venue_reports     reports, warnings and the error of a fetch from the venue
 rows              a file of candles or funding rates, checked row by row
 funding_period    rates of a file as rates per hour
 data_report       what a fetch found, and the limits of `--require`

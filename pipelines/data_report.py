@@ -16,11 +16,12 @@ from core.market.quality import (
     OUTLIER_RATE_FRAC,
     OUTLIER_SIGMAS,
     VOLUME,
+    Outliers,
     find_gaps,
     find_outliers,
     find_rate_outliers,
 )
-from core.store import candles, funding
+from core.store import candles, contexts, funding
 from core.store.series import IngestCounts, Origin, StoredRows
 from pipelines.rows import FileRows, Holds
 from schemas.fetch import DataReport, IngestReport, SourceRows, SymbolData
@@ -39,6 +40,7 @@ LIMITS: dict[str, bool] = {
     "duplicates": False,
     "crossed_ohlc": False,
 }
+INSTANT_MS = 1 << 62
 IN_SOURCE = ("duplicates", "crossed_ohlc")
 
 
@@ -105,7 +107,9 @@ def limits_refusal(report: DataReport, limits: Sequence[Limit], path: Path) -> R
 
 def stored_series(store: Path, holds: Holds, interval: str) -> StoredRows:
     """The whole series that the store holds."""
-    return candles.load_rows(store, interval) if holds == "candles" else funding.load(store)
+    if holds == "candles":
+        return candles.load_rows(store, interval)
+    return funding.load(store) if holds == "funding" else contexts.load(store)
 
 
 def report_of(
@@ -120,7 +124,9 @@ def report_of(
 
     Without `counts` nothing was stored, and the series is that of the source's good rows.
     """
-    symbols = _symbols(series, holds, interval_to_ms(interval), source)
+    # Contexts are instants: nothing is expected between two of them.
+    unit_ms = INSTANT_MS if holds == "contexts" else interval_to_ms(interval)
+    symbols = _symbols(series, holds, unit_ms, source)
     return DataReport(
         holds=holds,
         interval=interval,
@@ -200,8 +206,10 @@ def _symbol(
     if holds == "candles":
         outliers = find_outliers(ts_ms, values, interval_ms)
         still = int((values[:, VOLUME] == 0.0).sum())
-    else:
+    elif holds == "funding":
         outliers, still = find_rate_outliers(values[:, 0]), 0
+    else:
+        outliers, still = Outliers(0, 0.0, -1), 0
     worst = outliers.move_max_index
     return SymbolData(
         symbol=name,

@@ -27,7 +27,7 @@ from core.market.bars import (
 from core.market.funding import FUNDING_LATE_MS, due_hours_ms
 from core.market.quality import REASON_TEXT, REASONS, broken_bars
 
-Holds = Literal["candles", "funding"]
+Holds = Literal["candles", "funding", "contexts"]
 PARQUET_MAGIC = b"PAR1"
 SHOWN = 5
 # 2009-01-01: earlier times are seconds given as milliseconds, or nonsense.

@@ -29,6 +29,7 @@ from pipelines.show_search import (
 )
 
 ARGUMENTS_SHOWN = 66
+FAILURE_CHARS = 90
 
 SYMBOL_COLUMNS = (
     ("first_utc", "first"),
@@ -49,7 +50,7 @@ SYMBOL_COLUMNS = (
 
 def data_headline(body: Mapping[str, Any]) -> str:
     """Size and faults of what is stored."""
-    rows = "bars" if body["holds"] == "candles" else "rates"
+    rows = {"candles": "bars", "funding": "rates", "contexts": "contexts"}[body["holds"]]
     refused = "" if body.get("stored", True) else "nothing stored; good rows: "
     return (
         f"{refused}{body['symbol_count']} symbols, {body['bars']:,} {rows}, {body['gaps']:,} gaps, "
@@ -90,11 +91,79 @@ def data_sections(body: Mapping[str, Any]) -> list[Section]:
     return [
         Section("data", (), totals),
         Section("rows of the source", ("", "rows"), counts),
+        *_venue_sections(body),
         Section(
             title,
             ("symbol", *(name for _, name in SYMBOL_COLUMNS)),
             tuple(_symbol(symbol) for symbol in worst[:MAX_ROWS]),
         ),
+    ]
+
+
+def _venue_sections(body: Mapping[str, Any]) -> list[Section]:
+    """What only a fetch from the venue has: what it cannot give, what it changed, what failed."""
+    out = []
+    if lacks := body.get("lacks"):
+        title = f"the venue keeps nothing before {minute(body['kept_from_utc'])}; missing before"
+        cells = tuple(
+            (one["symbol"], minute(one["from_utc"]), minute(one["to_utc"]), f"{one['bars']:,}")
+            for one in lacks[:MAX_ROWS]
+        )
+        out.append(Section(title, ("symbol", "from", "to", "bars"), cells))
+    if revised := body.get("revised_rows"):
+        cells = tuple(
+            (one["symbol"], minute(one["at_utc"]), _values(one["old"]), _values(one["new"]))
+            for one in revised[:MAX_ROWS]
+        )
+        out.append(Section("rows that were revised", ("symbol", "at", "old", "new"), cells))
+    return [*out, *_failure_sections(body)]
+
+
+def _failure_sections(body: Mapping[str, Any]) -> list[Section]:
+    failures = body.get("failures") or ()
+    cells = tuple((one["symbol"], cut(one["what"], FAILURE_CHARS)) for one in failures[:MAX_ROWS])
+    return [Section("symbols that failed", ("symbol", "why"), cells)] if cells else []
+
+
+def _values(values: Sequence[float | None]) -> str:
+    return " ".join("-" if value is None else f"{value:g}" for value in values)
+
+
+def universe_headline(body: Mapping[str, Any]) -> str:
+    """How many symbols are known, and how well."""
+    return (
+        f"{body['symbol_count']} symbols, {body['delisted_count']} delisted, "
+        f"{body['dated_count']} with a known listing"
+    )
+
+
+def universe_sections(body: Mapping[str, Any]) -> list[Section]:
+    """Totals and each symbol with its leverage, tiers and life."""
+    totals = (
+        ("from", body["source"]),
+        ("symbols", f"{body['symbol_count']:,}"),
+        ("delisted or gone", f"{body['delisted_count']:,}"),
+        ("with a known listing", f"{body['dated_count']:,}"),
+    )
+    cells = tuple(
+        (
+            one["symbol"],
+            f"{one['leverage_max']:g}x",
+            "; ".join(f"{tier[1]:g}x from {tier[0]:,.0f}" for tier in one["tiers"]),
+            str(one["size_decimals"]),
+            "-" if one["listed_utc"] is None else day(one["listed_utc"]),
+            "-" if one["delisted_utc"] is None else day(one["delisted_utc"]),
+        )
+        for one in body["symbols"][:MAX_ROWS]
+    )
+    title = "symbols"
+    if len(body["symbols"]) > MAX_ROWS:
+        title = f"symbols, the first {MAX_ROWS} of {len(body['symbols'])}"
+    header = ("symbol", "leverage", "tiers, USD", "decimals", "listed", "delisted")
+    return [
+        Section("universe", (), totals),
+        *_failure_sections(body),
+        Section(title, header, cells),
     ]
 
 
@@ -234,6 +303,7 @@ RENDERERS: dict[str, Renderer] = {
     "deployment-event": deployment_sections,
     "state": state_sections,
     "run-metadata": _run_sections,
+    "universe-report": universe_sections,
 }
 HEADLINES: dict[str, Headline] = {
     "data-report": data_headline,
@@ -243,4 +313,5 @@ HEADLINES: dict[str, Headline] = {
     "deployment-event": deployment_headline,
     "state": state_headline,
     "run-metadata": _run_headline,
+    "universe-report": universe_headline,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas.artifact import Body, RunMetadata
 from schemas.deployment import DeploymentEvent
-from schemas.fetch import DataReport
+from schemas.fetch import DataReport, UniverseReport
 from schemas.replay import ReplayReport
 from schemas.state import RunState
 from schemas.sweep import SweepReport
@@ -18,6 +18,7 @@ KINDS: tuple[type[Body], ...] = (
     RunMetadata,
     RunState,
     SweepReport,
+    UniverseReport,
 )
 
 
