@@ -104,15 +104,15 @@ def _venue_sections(body: Mapping[str, Any]) -> list[Section]:
     """What only a fetch from the venue has: what it cannot give, what it changed, what failed."""
     out = []
     if lacks := body.get("lacks"):
-        title = f"the venue keeps nothing before {minute(body['kept_from_utc'])}; missing before"
+        title = f"the venue keeps nothing before {_minute(body['kept_from_utc'])}; missing before"
         cells = tuple(
-            (one["symbol"], minute(one["from_utc"]), minute(one["to_utc"]), f"{one['bars']:,}")
+            (one["symbol"], _minute(one["from_utc"]), _minute(one["to_utc"]), f"{one['bars']:,}")
             for one in lacks[:MAX_ROWS]
         )
         out.append(Section(title, ("symbol", "from", "to", "bars"), cells))
     if revised := body.get("revised_rows"):
         cells = tuple(
-            (one["symbol"], minute(one["at_utc"]), _values(one["old"]), _values(one["new"]))
+            (one["symbol"], _minute(one["at_utc"]), _values(one["old"]), _values(one["new"]))
             for one in revised[:MAX_ROWS]
         )
         out.append(Section("rows that were revised", ("symbol", "at", "old", "new"), cells))
@@ -123,6 +123,10 @@ def _failure_sections(body: Mapping[str, Any]) -> list[Section]:
     failures = body.get("failures") or ()
     cells = tuple((one["symbol"], cut(one["what"], FAILURE_CHARS)) for one in failures[:MAX_ROWS])
     return [Section("symbols that failed", ("symbol", "why"), cells)] if cells else []
+
+
+def _minute(text_utc: str) -> str:
+    return text_utc[:16].replace("T", " ")
 
 
 def _values(values: Sequence[float | None]) -> str:

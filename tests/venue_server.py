@@ -1,8 +1,8 @@
-"""A venue on this machine for tests: `/info` over generated candles and funding, with faults on call.
+"""A venue on this machine for tests: `/info` over generated candles and funding, faults on call.
 
-It pages, forms the newest bar, keeps 5,000 bars, back-fills bars without trades before a listing, and
-answers as the venue does to what it does not know.  A fault is a function that sees each request
-first and may answer in its place.
+It pages, forms the newest bar, keeps 5,000 bars, back-fills bars without trades before a listing,
+and answers as the venue does to what it does not know.  A fault is a function that sees each
+request first and may answer in its place.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-
-import numpy as np
+from typing import Any, Protocol
 
 from core.market.bars import DAY_MS, HOUR_MS, interval_to_ms
 
@@ -180,7 +178,8 @@ def rate_of(coin: Coin, hour_ms: int) -> float:
 def candle(coin: Coin, interval: str, ts_ms: int, now_ms: int) -> dict[str, Any]:
     """One candle, a pure function of its key; it only grows while it forms."""
     unit_ms = interval_to_ms(interval)
-    a, b, c, d = np.random.default_rng([coin.seed, ts_ms // 60_000, unit_ms]).random(4).tolist()
+    key = ts_ms // 60_000 * 7_919 + coin.seed * 104_729 + unit_ms
+    a, b, c, d = ((key * prime & 0xFFFF) / 0x10000 for prime in (31_337, 65_521, 40_503, 48_271))
     opened, closed = 100 + 10 * a, 100 + 10 * b
     volume = round(1 + 9 * d, 3) if ts_ms >= coin.listed_ms // DAY_MS * DAY_MS else 0.0
     if ts_ms + unit_ms > now_ms:
@@ -199,12 +198,21 @@ def candle(coin: Coin, interval: str, ts_ms: int, now_ms: int) -> dict[str, Any]
     }
 
 
+class Answers(Protocol):
+    """Whatever can answer a request."""
+
+    def answer(self, request: Request) -> Reply:
+        """The reply."""
+        ...
+
+
 @contextmanager
-def served(world: World) -> Iterator[str]:
+def served(world: Answers) -> Iterator[str]:
     """The base address of a server that answers for `world` until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["content-length"])))

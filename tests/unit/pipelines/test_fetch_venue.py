@@ -1,86 +1,29 @@
-"""Fetching from a venue on this machine: what is stored, what it costs, what happens when it fails."""
+"""Fetching bars from a venue on this machine, and what happens when it fails."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from core.artifacts.tree import read_artifact
-from core.clock import ManualClock
 from core.errors import VenueError
 from core.market.bars import DAY_MS, HOUR_MS
-from core.store import candles, contexts, funding, metadata
-from pipelines.fetch_venue import run_venue
-from pipelines.venue_options import VenueRequest
-from pipelines.venue_reports import VenueResult
-from schemas.fetch import DataReport
-from tests.venue_server import (
-    NOW_MS,
-    TOO_MANY,
-    UNKNOWN,
-    Coin,
-    Reply,
-    Request,
-    World,
-    as_json,
-    rate_of,
-    served,
-)
-
-BTC = Coin("BTC", seed=1, day_notional_usd=3e9)
-ETH = Coin("ETH", seed=2, day_notional_usd=2e9)
-LAST_CLOSED_MS = NOW_MS // HOUR_MS * HOUR_MS - HOUR_MS
-
-
-@dataclass
-class Desk:
-    """Fetches from a served world with a clock that costs no time."""
-
-    folder: Path
-    world: World
-    url: str
-    clock: ManualClock
-    notes: list[str]
-
-    def __call__(self, **asked: Any) -> VenueResult:
-        request = VenueRequest(
-            store=self.store, root=self.folder / "root", venue=self.url, symbols="BTC"
-        )
-        return run_venue(replace(request, **asked), self.clock, self.notes.append, lambda *_: None)
-
-    @property
-    def store(self) -> Path:
-        return self.folder / "store"
-
-    def bars(self, symbol: str = "BTC", interval: str = "1h") -> tuple[list[int], np.ndarray]:
-        rows = candles.load_rows(self.store, interval).rows
-        mine = rows.symbol_index == rows.symbols.index(symbol)
-        return rows.ts_ms[mine].tolist(), rows.values[mine]
+from core.store import candles
+from tests.venue_desk import BARS, LAST_CLOSED_MS, Desk, candle_requests, open_desk, report
+from tests.venue_server import NOW_MS, TOO_MANY, Coin, Reply, Request, as_json
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    world = World([replace(BTC), replace(ETH)])
-    with served(world) as url:
-        yield Desk(tmp_path, world, url, ManualClock(NOW_MS), [])
-
-
-def report(result: VenueResult, at: int = -1) -> DataReport:
-    return read_artifact(result.paths[at], DataReport)[1]
-
-
-def candle_requests(world: World) -> list[Request]:
-    return [one["req"] for one in world.requests if one["type"] == "candleSnapshot"]
+    with open_desk(tmp_path) as desk:
+        yield desk
 
 
 def test_the_newest_bars_are_stored_without_the_one_that_forms(desk: Desk) -> None:
-    result = desk()
+    result = desk(since="")
 
     ts_ms, values = desk.bars()
     assert result.refusal is None
@@ -108,8 +51,7 @@ def test_a_second_fetch_changes_nothing_and_asks_for_nothing(desk: Desk) -> None
 
 def test_an_hour_later_only_the_new_bar_is_asked_for_and_two_are_compared(desk: Desk) -> None:
     desk()
-    desk.world.now_ms += HOUR_MS
-    desk.clock.advance(HOUR_MS)
+    desk.advance(HOUR_MS)
 
     result = desk()
 
@@ -119,17 +61,17 @@ def test_an_hour_later_only_the_new_bar_is_asked_for_and_two_are_compared(desk: 
 
 
 def test_pages_are_followed_to_the_end(desk: Desk) -> None:
-    desk.world.candle_page = 700
+    desk.world.candle_page = 70
 
     desk(symbols="BTC,ETH")
 
     ts_ms, _ = desk.bars("ETH")
-    assert len(ts_ms) == 4_999
-    assert desk.world.count("candleSnapshot") == 2 * 8
+    assert len(ts_ms) == BARS
+    assert desk.world.count("candleSnapshot") == 2 * 7
 
 
 def test_a_fetch_that_is_cut_off_goes_on_where_it_stopped(desk: Desk) -> None:
-    desk.world.candle_page = 1_000
+    desk.world.candle_page = 100
 
     def cut(request: Request) -> Reply | None:
         return (0, b"") if len(candle_requests(desk.world)) > 3 else None
@@ -138,19 +80,19 @@ def test_a_fetch_that_is_cut_off_goes_on_where_it_stopped(desk: Desk) -> None:
     stopped = desk(patience_s=5)
     assert isinstance(stopped.refusal, VenueError)
     assert "run the same command again" in stopped.refusal.hint
-    assert len(desk.bars()[0]) == 3_000
-    assert report(stopped).ingest.inserted == 3_000
+    assert len(desk.bars()[0]) == 300
+    assert report(stopped).ingest.inserted == 300
 
     desk.world.fault = None
     asked = len(candle_requests(desk.world))
     assert desk().refusal is None
 
-    assert len(desk.bars()[0]) == 4_999
-    assert len(candle_requests(desk.world)) - asked == 2 or 3
+    assert len(desk.bars()[0]) == BARS
+    assert len(candle_requests(desk.world)) - asked == 2
 
 
 def test_stopped_and_taken_up_again_equals_one_piece(desk: Desk, tmp_path: Path) -> None:
-    desk.world.candle_page = 900
+    desk.world.candle_page = 90
     desk.world.fault = lambda _: (0, b"") if len(candle_requests(desk.world)) == 3 else None
     desk(patience_s=0)
     desk.world.fault = None
@@ -171,7 +113,7 @@ def test_429_for_a_minute_is_waited_out(desk: Desk) -> None:
     result = desk()
 
     assert result.refusal is None
-    assert len(desk.bars()[0]) == 4_999
+    assert len(desk.bars()[0]) == BARS
     assert desk.clock.now_ms() >= NOW_MS + 60_000
     assert any("429, too many requests; asking again in" in note for note in desk.notes)
     assert len(desk.world.requests) < 20
@@ -179,8 +121,7 @@ def test_429_for_a_minute_is_waited_out(desk: Desk) -> None:
 
 def test_429_for_ever_ends_with_exit_4(desk: Desk) -> None:
     desk()
-    desk.world.now_ms += DAY_MS
-    desk.clock.advance(DAY_MS)
+    desk.advance(DAY_MS)
     desk.world.fault = lambda _: TOO_MANY
 
     with pytest.raises(VenueError, match="no answer to exchangeStatus after") as caught:
@@ -188,7 +129,7 @@ def test_429_for_ever_ends_with_exit_4(desk: Desk) -> None:
 
     assert caught.value.exit_code == 4
     assert "429" in caught.value.what
-    assert len(desk.bars()[0]) == 4_999
+    assert len(desk.bars()[0]) == BARS
 
 
 @pytest.mark.parametrize("broken", [(502, b"<html>"), (503, b""), (0, b""), (200, b'[{"t": 1')])
@@ -197,16 +138,16 @@ def test_what_may_pass_is_asked_again(desk: Desk, broken: Reply) -> None:
     desk.world.fault = lambda _: left.pop() if left else None
 
     assert desk().refusal is None
-    assert len(desk.bars()[0]) == 4_999
+    assert len(desk.bars()[0]) == BARS
 
 
 def test_the_pace_keeps_to_the_weight_of_a_minute(desk: Desk) -> None:
-    desk.world.coins = [Coin(f"C{number:02}", seed=number) for number in range(24)]
+    desk.world.coins = [Coin(f"C{number:02}", seed=number) for number in range(9)]
 
-    desk(symbols="all", weight_per_minute=500)
+    desk(symbols="all", weight_per_minute=250, since="")
 
-    # 24 pages of weight 20 + 84, four a minute.
-    assert desk.clock.now_ms() - NOW_MS >= 5 * 60_000
+    # Nine pages of weight 20 + 84, two a minute.
+    assert desk.clock.now_ms() - NOW_MS >= 4 * 60_000
     assert any("rate limit" in note for note in desk.notes)
 
 
@@ -265,7 +206,7 @@ def test_a_reply_that_makes_no_sense_ends_its_symbol_and_no_other(
 
     desk.world.fault = None
     assert desk(symbols="BTC,ETH").refusal is None
-    assert len(desk.bars("BTC")[0]) == 4_999
+    assert len(desk.bars("BTC")[0]) == BARS
 
 
 def test_bad_rows_are_left_out_when_they_are_to_be_skipped(desk: Desk) -> None:
@@ -274,7 +215,7 @@ def test_bad_rows_are_left_out_when_they_are_to_be_skipped(desk: Desk) -> None:
     result = desk(skip_bad=True)
 
     assert result.refusal is None
-    assert len(desk.bars()[0]) == 4_998
+    assert len(desk.bars()[0]) == BARS - 1
     assert (report(result).bad_rows, report(result).gaps) == (1, 1)
 
 
@@ -298,19 +239,19 @@ def test_an_empty_page_in_the_middle_is_passed_and_asked_for_again_later(desk: D
         return as_json([]) if len(candle_requests(desk.world)) in (2, 3) else None
 
     desk.world.fault = hole
-    result = desk()
+    result = desk(since="")
     assert result.refusal is None
     assert (len(desk.bars()[0]), report(result).missing_bars) == (3_999, 1_000)
 
     desk.world.fault = None
-    assert desk().refusal is None
+    assert desk(since="").refusal is None
     assert len(desk.bars()[0]) == 4_999
 
 
 def test_a_venue_that_answers_nothing_is_left_after_a_few_questions(desk: Desk) -> None:
     edited(desk, lambda _: [])
 
-    assert desk().paths == []
+    assert desk(since="").paths == []
     assert desk.world.count("candleSnapshot") <= 6
 
 
@@ -330,11 +271,14 @@ def test_clocks_that_differ_are_told_and_the_earlier_decides(
 def test_values_that_changed_are_revised_on_record(desk: Desk) -> None:
     desk()
     edited(desk, lambda rows: [row | {"c": row["o"]} if row is rows[-2] else row for row in rows])
-    desk.world.now_ms += HOUR_MS
-    desk.clock.advance(HOUR_MS)
+    desk.advance(HOUR_MS)
 
     result = desk()
 
     found = report(result)
-    assert found.ingest.revised == 0 or found.ingest.revised == 1
-    assert result.refusal is None
+    (row,) = found.revised_rows
+    assert (found.ingest.revised, found.ingest.unchanged) == (1, 1)
+    assert (row.symbol, row.at_utc) == ("BTC", "2026-01-02T02:00:00Z")
+    assert row.old[0] == row.new[0] == row.new[3] != row.old[3]
+    assert desk.bars()[1][-2].tolist() == list(row.new)
+    assert any("1 stored rows were revised, the first BTC" in text for text in result.warnings)
