@@ -162,8 +162,11 @@ def fetch(  # noqa: PLR0913
     venue only what is missing is asked for, so that a stopped fetch goes on where it was.
 
     perpkit fetch --venue mainnet --symbols BTC,ETH --kind universe,funding,candles --interval 1h
+
     perpkit fetch --from-file bars.parquet --interval 1h --store stores --require gaps=0
+
     perpkit fetch --interval 1m --resample 3m
+
     perpkit fetch --synthetic --seed 7 --store demo-store
     """
     from cli.fetch_sources import from_rows, from_stored, from_venue, refuse_contradiction

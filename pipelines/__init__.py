@@ -27,6 +27,7 @@ show_reports      what each kind of artifact shows
 show_replay       the page of a replay report
 show_search       the pages of a sweep report and a gate report
 gen               every file that is made from the declarations
+bench_venue       a venue on this machine for it, and how fast it is fetched from
 bench             speed and memory, measured
 
 A pipeline takes a frozen request, a Clock and callbacks for notes and progress, and gives back a

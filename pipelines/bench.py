@@ -117,12 +117,14 @@ def measure(folder: Path, data: Path | None) -> list[Figure]:
     loads = [probe("load", str(store)) for _ in range(REPEATS)]
     swept = probe("sweep", str(wide), "1", "120")
     both = probe("sweep", str(wide), "2", "120")
+    fetched_rows = probe("fetch")["rows_per_s"]
     peak = perpkit("sweep", str(spec), "--store", str(store), "--root", str(folder))
     return [
         Figure("replay_process_cpu_s", least(c.cpu_s for c in replays), "s", 2.5),
         Figure("replay_kernel_s", least(k["cpu_s"] for k in kernels), "s", 0.15),
         Figure("replay_peak_mb", max(c.peak_mb for c in replays), "MB"),
         Figure("store_load_cpu_s", least(one["cpu_s"] for one in loads), "s", 0.6),
+        Figure("fetch_rows_per_s", fetched_rows, "/s", 100e3, at_least=True),
         Figure("sweep_1t_symbol_bars_per_s", swept["rate"], "/s", 12e6, at_least=True),
         Figure("sweep_2t_symbol_bars_per_s", both["rate"], "/s"),
         Figure("sweep_1t_over_replay_rate", swept["rate"] / kernels[0]["rate"], "x"),
@@ -246,11 +248,19 @@ def probe_sweep(store: str, threads: str, rows: str) -> dict[str, float]:
     return {"rate": bars / (monotonic_s() - began_s)}
 
 
+def probe_fetch() -> dict[str, float]:
+    """Candles per wall second from a venue on this machine into an empty store."""
+    from pipelines.bench_venue import probe_fetch
+
+    return probe_fetch()
+
+
 PROBES: dict[str, Callable[..., dict[str, float]]] = {
     "kernel": probe_kernel,
     "load": probe_load,
     "cold": probe_cold,
     "sweep": probe_sweep,
+    "fetch": probe_fetch,
 }
 
 
