@@ -90,7 +90,7 @@ def data_sections(body: Mapping[str, Any]) -> list[Section]:
         title = f"symbols, the worst {MAX_ROWS} of {len(worst)}"
     return [
         Section("data", (), totals),
-        Section("rows of the source", ("", "rows"), counts),
+        *([Section("rows of the source", ("", "rows"), counts)] if counts else []),
         *_venue_sections(body),
         Section(
             title,

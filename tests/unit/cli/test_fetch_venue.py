@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +17,8 @@ from core.clock import SystemClock
 from core.market.bars import DAY_MS
 from core.store import candles
 from tests.commands import Shell
-from tests.venue_server import Coin, World, served
+from tests.conftest import REPOSITORY
+from tests.venue_server import Coin, Reply, Request, World, served
 
 HURRY = ("--since", "3d", "--patience-s", "0")
 
@@ -92,6 +97,36 @@ def test_a_dead_network_is_exit_4_with_three_lines_and_loses_nothing(
     assert "run the same command again" in lines[2]
     assert shell.out == ""
     assert candles.load(Path("stores"), "1h").sha256 == before
+
+
+def test_killed_between_two_pages_it_goes_on_and_equals_one_piece(
+    shell: Shell, venue: tuple[World, str]
+) -> None:
+    world, url = venue
+    world.candle_page = 50
+    source = ["fetch", "--venue", url, "--symbols", "BTC,ETH", "--since", "20d"]
+    started: list[subprocess.Popen[bytes]] = []
+
+    def kill(request: Request) -> Reply | None:
+        if world.count("candleSnapshot") == 9:
+            started[0].kill()
+        return None
+
+    world.fault = kill
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "cli", *source]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        started.append(process)
+    assert process.returncode == -signal.SIGKILL
+    world.fault = None
+    kept = candles.load(Path("stores"), "1h").bar_count
+    assert 0 < kept < 2 * 479
+
+    assert shell(*source) == 0
+    assert shell(*source, "--store", "whole") == 0
+
+    pieces, whole = candles.load(Path("stores"), "1h"), candles.load(Path("whole"), "1h")
+    assert pieces.sha256 == whole.sha256
 
 
 def test_a_reply_without_sense_is_exit_4_and_the_others_are_stored(
