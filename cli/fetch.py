@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -169,53 +169,7 @@ def fetch(  # noqa: PLR0913
 
     perpkit fetch --synthetic --seed 7 --store demo-store
     """
-    from cli.fetch_sources import from_rows, from_stored, from_venue, refuse_contradiction
-    from pipelines.fetch_resample import ResampleRequest
+    given = dict(locals())  # each option is a field of `Given`, by its name
+    from cli.fetch_sources import Given, fetch_given
 
-    shared: dict[str, Any] = {
-        "store": store,
-        "root": root,
-        "interval": interval,
-        "revise_reason": revise,
-        "require": tuple(require or ()),
-        "run_id": run_id,
-        "force": force,
-    }
-    refuse_contradiction(
-        venue=venue, is_other=synthetic or from_file is not None, dry_run=dry_run, resample=resample
-    )
-    longer = ResampleRequest(target=resample, **shared) if resample else None
-    if venue:
-        from pipelines.venue_options import VenueRequest
-
-        asked = VenueRequest(
-            venue=venue,
-            symbols=symbols,
-            kind=kind,
-            since=since,
-            skip_bad=skip_bad,
-            refetch=refetch,
-            weight_per_minute=weight_per_minute,
-            patience_s=patience_s,
-            **shared,
-        )
-        from_venue(asked, longer, dry_run=dry_run, as_json=as_json)
-    elif longer is not None and from_file is None and not synthetic:
-        from_stored(longer, as_json=as_json)
-    else:
-        from core.market.synthetic import MarketSpec
-        from pipelines.fetch import FetchRequest
-
-        market = MarketSpec(
-            seed=seed, symbol_count=symbol_count, bar_count=bar_count, interval=interval, edge=edge
-        )
-        given = FetchRequest(
-            holds=kind,
-            from_file=from_file,
-            synthetic=market if synthetic else None,
-            source=source,
-            skip_bad=skip_bad,
-            funding_interval=funding_interval,
-            **shared,
-        )
-        from_rows(given, longer, as_json=as_json)
+    fetch_given(Given(**given))

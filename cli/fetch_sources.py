@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from cli.output import Progress, echo_note, echo_result, echo_text, table_text
 from core.clock import SystemClock
 from core.errors import UsageError
+from core.market.synthetic import MarketSpec
 from pipelines.data_report import fetch_line
 from pipelines.fetch import FetchRequest, FetchResult, run
 from pipelines.fetch_resample import ResampleRequest, run_resample
@@ -15,19 +18,109 @@ from pipelines.venue_options import VenueRequest, intervals_of
 PLAN_HEADER = ("requests for", "symbols", "requests", "rows, at most", "weight, at most")
 
 
-def refuse_contradiction(*, venue: str, is_other: bool, dry_run: bool, resample: str) -> None:
+@dataclass(frozen=True)
+class Given:
+    """The options of `perpkit fetch`, each under its name there."""
+
+    venue: str
+    symbols: str
+    kind: str
+    interval: str
+    since: str
+    dry_run: bool
+    refetch: bool
+    weight_per_minute: int
+    patience_s: float
+    resample: str
+    from_file: Path | None
+    source: str
+    funding_interval: str
+    revise: str
+    skip_bad: bool
+    require: list[str] | None
+    synthetic: bool
+    seed: int
+    symbol_count: int
+    bar_count: int
+    edge: float
+    store: Path
+    root: Path
+    run_id: str | None
+    force: bool
+    as_json: bool
+
+    def shared(self) -> dict[str, Any]:
+        """What every source takes."""
+        return {
+            "store": self.store,
+            "root": self.root,
+            "interval": self.interval,
+            "revise_reason": self.revise,
+            "require": tuple(self.require or ()),
+            "run_id": self.run_id,
+            "force": self.force,
+        }
+
+    def venue_request(self) -> VenueRequest:
+        """What is asked of the venue."""
+        return VenueRequest(
+            venue=self.venue,
+            symbols=self.symbols,
+            kind=self.kind,
+            since=self.since,
+            skip_bad=self.skip_bad,
+            refetch=self.refetch,
+            weight_per_minute=self.weight_per_minute,
+            patience_s=self.patience_s,
+            **self.shared(),
+        )
+
+    def rows_request(self) -> FetchRequest:
+        """What is asked of a file, or of a made-up market."""
+        market = MarketSpec(
+            seed=self.seed,
+            symbol_count=self.symbol_count,
+            bar_count=self.bar_count,
+            interval=self.interval,
+            edge=self.edge,
+        )
+        return FetchRequest(
+            holds=self.kind,
+            from_file=self.from_file,
+            synthetic=market if self.synthetic else None,
+            source=self.source,
+            skip_bad=self.skip_bad,
+            funding_interval=self.funding_interval,
+            **self.shared(),
+        )
+
+
+def fetch_given(given: Given) -> None:
+    """Fetch from the one source that is given, and make longer bars of it if asked for."""
+    is_other = given.synthetic or given.from_file is not None
+    _refuse_contradiction(given, is_other=is_other)
+    longer = ResampleRequest(target=given.resample, **given.shared()) if given.resample else None
+    if given.venue:
+        from_venue(given.venue_request(), longer, dry_run=given.dry_run, as_json=given.as_json)
+    elif longer is not None and not is_other:
+        from_stored(longer, as_json=given.as_json)
+    else:
+        from_rows(given.rows_request(), longer, as_json=given.as_json)
+
+
+def _refuse_contradiction(given: Given, *, is_other: bool) -> None:
     """Raise UsageError when there is no source, or two, or a plan of what needs none."""
-    if venue and is_other:
+    if given.venue and is_other:
         raise UsageError(
             "--venue stands beside another source",
             hint="leave out --venue, or leave out --from-file and --synthetic",
         )
-    if dry_run and not venue:
+    if given.dry_run and not given.venue:
         raise UsageError(
             "--dry-run shows what a fetch from the venue costs",
             hint="add --venue mainnet, or leave it out",
         )
-    if not (venue or is_other or resample):
+    if not (given.venue or is_other or given.resample):
         raise UsageError(
             "there is nothing to fetch",
             hint="give --venue mainnet, --from-file PATH, --resample NAME or --synthetic",

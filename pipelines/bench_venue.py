@@ -82,6 +82,10 @@ def serve() -> None:
         server.serve_forever()
 
 
+def _silent(_: str) -> None:
+    """Say nothing."""
+
+
 def probe_fetch() -> dict[str, float]:
     """Rows per wall second from a server in a process of its own into an empty store.
 
@@ -106,7 +110,7 @@ def probe_fetch() -> dict[str, float]:
                     weight_per_minute=WEIGHT_PER_MINUTE,
                 )
                 began_s = monotonic_s()
-                run_venue(request, ManualClock(NOW_MS), str, lambda *_: None)
+                run_venue(request, ManualClock(NOW_MS), _silent, lambda *_: None)
                 rates.append(SYMBOLS * (BARS - 1) / (monotonic_s() - began_s))
         finally:
             server.terminate()
