@@ -40,7 +40,8 @@ def test_a_sample_is_read_whole_whatever_today_s_decision_rules_are(path: Path) 
     assert envelope.kernel_id == raw["kernel_id"]
     assert json.loads(envelope.model_dump_json()) == raw
     assert type(body) in KINDS
-    assert json.loads(body.model_dump_json()) == raw["body"]
+    # Fields that came later have defaults, which say that the file knew nothing of them.
+    assert json.loads(body.model_dump_json(exclude_unset=True)) == raw["body"]
 
 
 def other_version(version: object) -> Callable[[dict[str, Any]], None]:
