@@ -36,7 +36,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 .PHONY: demo
-demo: $(STAMP) ## Run the main job: DATA=candles.parquet, or a synthetic market (EDGE=0: no edge)
+demo: $(STAMP) ## Run the main job: DATA=candles.parquet, or a synthetic market (SEED=2, EDGE=0: no edge)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" DATA="$(DATA)" EDGE="$(EDGE)" bash pipelines/demo.sh
 
 .PHONY: test
@@ -68,8 +68,8 @@ parity: $(STAMP) ## Plain Python equals compiled; replays equal their snapshots
 	@$(BIN)/python -m pytest -q tests/parity tests/snapshot
 
 .PHONY: bench
-bench: $(STAMP) ## Measure speed and memory (DATA=candles.parquet), write bench.json
-	@$(BIN)/python -m pipelines.bench $(if $(DATA),--data "$(DATA)")
+bench: $(STAMP) ## Measure speed and memory (DATA=candles.parquet DATA_5M=...), write bench.json
+	@$(BIN)/python -m pipelines.bench $(if $(DATA),--data "$(DATA)") $(if $(DATA_5M),--data-5m "$(DATA_5M)")
 
 .PHONY: proof
 proof: $(STAMP) ## Run the long proofs: kills, long random runs

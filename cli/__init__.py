@@ -4,11 +4,13 @@ main      registration of the commands; errors and signals become text and exit 
 options   options that several commands share
 output    results on stdout, progress and warnings on stderr
 fetch     `perpkit fetch`: bars and funding rates into a store
+fetch_sources  what it does for each source
 replay    `perpkit replay`: one strategy over stored bars
 sweep     `perpkit sweep`: a grid of strategies over the search window
 validate  `perpkit validate`: candidates against the gates, on the holdout
 deploy    `perpkit deploy`: a judged strategy into a lane, or the one before back
 show      `perpkit show`: runs and artifacts
+compare   `perpkit compare`: where two replays, or a replay and other trades, part
 config    `perpkit config`: strategy files and other settings
 
 A command's function is its interface: options are declared as Annotated types, the docstring is the

@@ -18,6 +18,7 @@ from typing import Annotated, NoReturn, TextIO
 
 import typer
 
+from cli.compare import compare
 from cli.config import config
 from cli.deploy import deploy
 from cli.fetch import fetch
@@ -49,6 +50,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("validate", validate),
     ("deploy", deploy),
     ("show", show),
+    ("compare", compare),
 )
 GROUPS: tuple[tuple[str, typer.Typer], ...] = (("config", config),)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,6 @@ ENVELOPE_VERSION = 1
 REDRAW_S = 0.1
 LINE_EVERY_S = 5.0
 BAR_WIDTH = 24
-NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?( %)?")
 
 # Name of the command at work, set by the root callback; part of the JSON object's schema name.
 COMMAND: ContextVar[str] = ContextVar("command", default="")
@@ -139,12 +137,14 @@ def progress_line(label: str, done: int, total: int, note: str, *, elapsed_s: fl
 
 def table_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows in aligned columns; numbers to the right, the rest to the left."""
+    from pipelines.sections import is_number
+
     lines = [list(header), *map(list, rows)] if header else [list(row) for row in rows]
     if not lines:
         return ""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     to_right = [
-        bool(header) and all(_is_number(row[column]) for row in rows)
+        bool(header) and all(is_number(row[column]) for row in rows)
         for column in range(len(widths))
     ]
     if header:
@@ -189,7 +189,3 @@ def _minutes(duration_s: float) -> str:
     minutes, seconds = divmod(round(duration_s), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-def _is_number(text: str) -> bool:
-    return text in ("-", "") or NUMBER.fullmatch(text) is not None

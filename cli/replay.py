@@ -33,6 +33,14 @@ InitialEquity = Annotated[
         show_default=False,
     ),
 ]
+ExitInterval = Annotated[
+    str | None,
+    typer.Option("--exit-interval", help="Judge exits on these finer bars; `same` for none."),
+]
+EntryInterval = Annotated[
+    str | None,
+    typer.Option("--entry-interval", help="Take signals at these closes too; `same` for none."),
+]
 InitState = Annotated[Path | None, typer.Option("--init-state", help="Go on from this state file.")]
 Mode = Annotated[str | None, typer.Option("--mode", help="Apply this mode of the strategy file.")]
 TradesOut = Annotated[
@@ -44,12 +52,17 @@ IndicatorsOut = Annotated[
 StateOut = Annotated[
     Path | None, typer.Option("--state-out", help="Write the state after the last bar.")
 ]
+Html = Annotated[
+    bool, typer.Option("--html", help="Write a tear sheet beside the report, one HTML file.")
+]
 
 
 def replay(  # noqa: PLR0913
     config: Config,
     store: Store = Path("stores"),
     interval: OwnInterval = None,
+    exit_interval: ExitInterval = None,
+    entry_interval: EntryInterval = None,
     symbols: Symbols = None,
     start: Start = None,
     end: End = None,
@@ -60,6 +73,7 @@ def replay(  # noqa: PLR0913
     trades_out: TradesOut = None,
     indicators_out: IndicatorsOut = None,
     state_out: StateOut = None,
+    html: Html = False,
     root: Root = Path(),
     run_id: RunId = None,
     force: Force = False,
@@ -70,6 +84,8 @@ def replay(  # noqa: PLR0913
     Prints the report's path, so that commands chain:
 
     perpkit show "$(perpkit replay strategy.yaml --store stores)"
+
+    With --html the tear sheet's path follows: one page for a browser, which needs no network.
     """
     from cli.output import echo_note, echo_result
     from core.clock import SystemClock
@@ -82,6 +98,8 @@ def replay(  # noqa: PLR0913
         root=root,
         run_id=run_id,
         interval=interval,
+        exit_interval=exit_interval,
+        entry_interval=entry_interval,
         symbols=() if symbols is None else listed_symbols(symbols),
         start=start,
         end=end,
@@ -92,10 +110,12 @@ def replay(  # noqa: PLR0913
         trades_out=trades_out,
         indicators_out=indicators_out,
         state_out=state_out,
+        html=html,
         force=force,
     )
     result = run(request, SystemClock(), echo_note)
     echo_note(replay_line(result.report))
     data = {"metrics": result.report.metrics, "config_id": result.report.config_id}
     files = [str(path) for path in result.files]
-    echo_result([result.path], {**data, "files": files}, result.warnings, as_json=as_json)
+    paths = [result.path] if result.sheet is None else [result.path, result.sheet]
+    echo_result(paths, {**data, "files": files}, result.warnings, as_json=as_json)

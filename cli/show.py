@@ -15,6 +15,15 @@ def show(
         str,
         typer.Argument(metavar="RUN|ARTIFACT", help="Run id, `latest`, a run's folder or a file."),
     ],
+    html: Annotated[
+        bool, typer.Option("--html", help="Write a page for a browser and print its path.")
+    ] = False,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store", metavar="DIR", help="With --html: the store that was replayed, if it moved."
+        ),
+    ] = None,
     root: Root = Path(),
     as_json: Json = False,
 ) -> None:
@@ -22,10 +31,18 @@ def show(
 
     perpkit show latest
     perpkit show "$(perpkit replay strategy.yaml --store stores)"
-    """
-    from cli.output import echo_result, echo_text, table_text
-    from pipelines.show import describe
 
+    A replay report becomes a tear sheet with --html, with its trades on candles where the bars
+    that were replayed are at hand.
+    """
+    from cli.output import echo_note, echo_result, echo_text, table_text
+    from core.clock import SystemClock
+    from pipelines.show import describe, write_html
+
+    if html:
+        path = write_html(root, what, store, SystemClock(), echo_note)
+        echo_result([path], {}, as_json=as_json)
+        return
     page = describe(root, what)
     if as_json:
         echo_result([page.path], page.data, as_json=True)

@@ -15,7 +15,8 @@ Strategies and data:
     yaml_file        YAML that a person writes, every problem with its line and column
     config           a strategy as it takes effect, and where each value came from
     market/          bars in memory and what is odd about them
-    store/           candles, funding and the trial ledger on disk
+    venue/           the venue's port, wire and rate limits
+    store/           candles, funding, contexts, symbols and the trial ledger on disk
 
 One run:
 
@@ -23,8 +24,11 @@ One run:
     simulate         one strategy over one block of bars
     ratios           Sharpe and the others, for one run or a whole sweep
     report           figures of a replay's report
+    funding_coverage  hours of funding on held positions, and those without a rate
     trades           the rows of a trades file
     indicator_table  the columns of an indicators file
+    comparison       two lists of trades, and where they part
+    judgement        the rules that spoke on one decision, with their numbers
     state_file       exported state, read and written
 
 Many runs and what holds of them:
@@ -32,6 +36,7 @@ Many runs and what holds of them:
     sweep_spec       a sweep spec with its base strategy
     axes             which values the axes take, counted before any point is made
     expansion        the distinct points of a grid
+    overrides        values of single symbols beside those of the rows
     grid             all points over one block, in threads
     windows          search, purge and holdout
     statistics       the best that chance alone would give

@@ -33,6 +33,12 @@ COST_PATHS = frozenset(
         "trade.entry_slippage_bps",
         "trade.exit_slippage_bps",
         "trade.taker_fee_bps",
+        "trade.maker_fee_bps",
+        "trade.fee_schedule",
+        "trade.enable_funding",
+        "trade.enable_venue_rounding",
+        "trade.enable_liquidation",
+        "trade.unknown_maintenance_frac",
         "trade.fee_on_unslipped_px",
         "trade.min_notional_usd",
         "trade.bump_to_min_notional",
@@ -140,11 +146,11 @@ def _checked_paths(axes: Sequence[Axis], place: Place) -> list[Parameter]:
             raise InputError(
                 f"{axis.path} may not be an axis: a search must not choose its own costs",
                 at=at,
-                hint="set it in the base strategy; fees, slippage and least order are given",
+                hint="set it in the base strategy; costs and the venue's rules are given",
             )
         if parameter.path.startswith("engine."):
             raise InputError(
-                f"{axis.path} may not be an axis: all rows of a sweep share one clock",
+                f"{axis.path} may not be an axis: all rows share one clock and one universe",
                 at=at,
                 hint="run one sweep per value, each with a base of its own",
             )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from core.market.bars import BarBlock
-from kernel.features import NO_SERIES, Series, fill_series, memory_length, series_of
+from kernel.features import NO_SERIES, Series, fill_series, memory_length
 from kernel.records import Columns, Floats, Ints
+from kernel.strategies import series_of
 
 
 @dataclass(frozen=True)
@@ -21,26 +23,76 @@ class SeriesMemory:
     last: Floats
 
 
+SlotKey = tuple[Series, ...]
+"""The series of one slot for each set of parameters: the common one, then those of symbols."""
+
+
 @dataclass(frozen=True)
 class Bank:
-    """Series values `[K, T+1, S]`, their memories after the last row, and what they are."""
+    """Series values `[K, T+1, S]`, their memories after the last row, and what they are.
+
+    Behind the K series stand those of `mixed`, put together from columns of several.
+    """
 
     values: Floats
     series: tuple[Series, ...]
     memories: dict[Series, SeriesMemory]
+    mixed: tuple[SlotKey, ...] = ()
 
-    def slots_of(self, wanted: Sequence[Series]) -> Ints:
+    def slots_of(self, wanted: Sequence[SlotKey]) -> Ints:
         """Index of each wanted series, as the kernel reads it.
 
         A slot whose rules are off points at the first series: it is read and not used.
         """
-        index = {series: k for k, series in enumerate(self.series)}
+        index: dict[Series, int] = {series: k for k, series in enumerate(self.series)}
         index[NO_SERIES] = 0
-        return np.array([index[series] for series in wanted], np.int64)
+        of_mixed = {key: len(self.series) + k for k, key in enumerate(self.mixed)}
+        return np.array(
+            [of_mixed[key] if is_mixed(key) else index[read_of(key)] for key in wanted], np.int64
+        )
 
-    def columns_of(self, wanted: Sequence[Series]) -> Columns:
-        """The wanted series, one per slot, as the kernel reads them for one strategy."""
-        return Columns(*(self.values[slot] for slot in self.slots_of(wanted)))
+    def columns_of(self, params: npt.NDArray[np.record], own: Ints) -> Columns:
+        """The series that a strategy reads, one per slot; `own` as in `kernel.records.Market`."""
+        keys = slot_keys(params)
+        plain = self.slots_of([key if not is_mixed(key) else (NO_SERIES,) for key in keys])
+        return Columns(
+            *(
+                mixed_column(self, key, own) if is_mixed(key) else self.values[slot]
+                for key, slot in zip(keys, plain, strict=True)
+            )
+        )
+
+
+def slot_keys(params: npt.NDArray[Any]) -> tuple[SlotKey, ...]:
+    """The series of each slot for the sets of parameters of one strategy."""
+    return tuple(zip(*(series_of(record) for record in params), strict=True))
+
+
+def read_of(key: SlotKey) -> Series:
+    """The one series that a key which is not mixed reads, or NO_SERIES."""
+    return next((series for series in key if series != NO_SERIES), NO_SERIES)
+
+
+def mixed_keys(params: npt.NDArray[np.record]) -> tuple[SlotKey, ...]:
+    """The mixed series that any of the strategies `[R, P]` reads, in a fixed order."""
+    if params.shape[1] == 1:
+        return ()
+    return tuple(sorted({key for row in params for key in slot_keys(row) if is_mixed(key)}))
+
+
+def is_mixed(key: SlotKey) -> bool:
+    """True if symbols read different series in one slot."""
+    return len(set(key) - {NO_SERIES}) > 1
+
+
+def mixed_column(bank: Bank, key: SlotKey, own: Ints) -> Floats:
+    """One column `[T+1, S]` with each symbol's own series."""
+    index = {series: k for k, series in enumerate(bank.series)}
+    out: Floats = bank.values[index[read_of(key)]].copy()
+    for row, series in enumerate(key):
+        if series != NO_SERIES:
+            out[:, own == row] = bank.values[index[series]][:, own == row]
+    return out
 
 
 def series_bytes(block: BarBlock) -> int:
@@ -49,9 +101,9 @@ def series_bytes(block: BarBlock) -> int:
     return int((rows + 1) * columns * 8)
 
 
-def distinct_series(records: npt.NDArray[np.record]) -> tuple[Series, ...]:
+def distinct_series(records: npt.NDArray[Any]) -> tuple[Series, ...]:
     """The series that any of the parameter records reads, in a fixed order."""
-    found = {series for record in records for series in series_of(record)}
+    found = {series for record in records.ravel() for series in series_of(record)}
     return tuple(sorted(found - {NO_SERIES}))
 
 

@@ -25,12 +25,26 @@ class Clock(Protocol):
         ...
 
 
+class PacingClock(Clock, Protocol):
+    """A clock that can also be waited on, by whoever paces requests or backs off."""
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        """Return after at least `duration_ms` milliseconds of this clock."""
+        ...
+
+
 class SystemClock:
     """The computer's own clock."""
 
     def now_ms(self) -> int:
         """The present instant in milliseconds since 1970, UTC."""
         return time.time_ns() // 1_000_000
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        """Return after at least `duration_ms` milliseconds."""
+        import asyncio  # here: `perpkit --help` needs the clock but no event loop
+
+        await asyncio.sleep(duration_ms / MS_PER_S)
 
 
 class ManualClock:
@@ -47,6 +61,13 @@ class ManualClock:
         """Move it forward; a step back is our bug."""
         assert by_ms >= 0, by_ms
         self._now_ms += by_ms
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        """Move it forward by `duration_ms` and let other tasks run; no real time passes."""
+        import asyncio
+
+        self.advance(duration_ms)
+        await asyncio.sleep(0)
 
 
 def monotonic_s() -> float:
@@ -67,6 +88,11 @@ def sleep_s(duration_s: float) -> None:
 def random_hex(byte_count: int) -> str:
     """Two hexadecimal digits per byte of chance, for names that must not collide."""
     return secrets.token_hex(byte_count)
+
+
+def chance_frac() -> float:
+    """Chance, uniform from 0 up to 1: for jitter, never for a result."""
+    return secrets.randbelow(1 << 32) / (1 << 32)
 
 
 def utc_iso(ts_ms: int) -> str:

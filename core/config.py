@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from core.artifacts.hashing import canonical_json, sha256_hex
 from core.errors import InputError, UsageError
+from core.market.bars import BarBlock
 from core.yaml_file import YamlFile, faults_error, read_yaml_file
 from schemas.base import Value
 from schemas.faults import Fault, FaultsFound
 from schemas.parameters import by_path, parameters
-from schemas.render_yaml import strategy_text
+from schemas.render_yaml import overlay_text, strategy_text, word
 from schemas.strategy import Strategy, order_faults, strategy_from
 from schemas.strategy_file import (
     MODES,
@@ -54,21 +55,6 @@ class LoadedStrategy:
     source_sha256: str
     symbols: Mapping[str, Strategy] = field(default_factory=dict)
     symbol_origins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-    def common(self, *, at: str = "") -> Strategy:
-        """The strategy of all symbols, which must not differ: the kernel trades one set of values.
-
-        Raises InputError when a symbol has values of its own; `at` names another place than the
-        file's `symbols` section.
-        """
-        if self.symbols:
-            raise InputError(
-                f"the strategy has values of its own for {', '.join(sorted(self.symbols))}; this "
-                "version trades one set for all symbols",
-                at=at or f"{self.path}: symbols",
-                hint="remove the `symbols` section, or use a file for each symbol",
-            )
-        return self.strategy
 
     def for_symbol(self, symbol: str) -> Strategy:
         """The strategy that holds for a symbol: its own, or the common one."""
@@ -153,6 +139,15 @@ def effective(
     )
 
 
+def require_own_symbols(loaded: LoadedStrategy, block: BarBlock) -> None:
+    """Raise InputError when the file gives values to a symbol that has no bars in the block."""
+    try:
+        block.columns_of(tuple(sorted(loaded.symbols)))
+    except InputError as error:
+        at = f"{loaded.path}: symbols; {error.at}"
+        raise InputError(error.what, at=at, hint=error.hint) from error
+
+
 def config_id(strategy: Strategy, symbols: Mapping[str, Strategy] | None = None) -> str:
     """SHA-256 of the effective configuration; `symbols` are those that differ from the common."""
     content: dict[str, Any] = {
@@ -162,9 +157,24 @@ def config_id(strategy: Strategy, symbols: Mapping[str, Strategy] | None = None)
     return sha256_hex(canonical_json(content))
 
 
-def strategy_yaml(strategy: Strategy, *, comment: str = "", name: str = "") -> str:
-    """A complete strategy file with these values, each explained; `comment` goes to its top."""
-    return strategy_text(strategy, comment=comment, name=name)
+def strategy_yaml(
+    strategy: Strategy,
+    own: Mapping[str, Mapping[str, Value]] | None = None,
+    *,
+    comment: str = "",
+    name: str = "",
+) -> str:
+    """A complete strategy file with these values, each explained; `comment` goes to its top.
+
+    `own` are the values of single symbols by dotted path.
+    """
+    text = strategy_text(strategy, comment=comment, name=name)
+    sections = [
+        f"  {word(symbol)}:\n{overlay_text(values, depth=2)}"
+        for symbol, values in (own or {}).items()
+        if values
+    ]
+    return text + ("symbols:\n" + "".join(sections) if sections else "")
 
 
 def parse_set(text: str) -> tuple[str, Value]:

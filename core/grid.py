@@ -9,21 +9,33 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from core.bank import Bank, fill_series_into, series_bytes
+from core.bank import (
+    Bank,
+    SlotKey,
+    distinct_series,
+    fill_series_into,
+    mixed_column,
+    mixed_keys,
+    series_bytes,
+    slot_keys,
+)
 from core.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
 from core.market.bars import BarBlock
-from core.simulate import Window, market_of, new_book, rows_of
+from core.market.record import market_of
+from core.simulate import Window, new_book, rows_of, span_of_rows
 from kernel import codes
-from kernel.features import NO_SERIES, SERIES_FIELDS, Series, series_of
-from kernel.grid import run_rows
-from kernel.records import STATS, TRADE, Book, Ints, Market, Output, Records
+from kernel.features import Series
+from kernel.metrics import curve_stats, ledger_stats
+from kernel.records import STATS, TRADE, Book, Columns, Ints, Market, Output, Records, Stats
+from kernel.scan import close_all, scan
+from kernel.strategies import SERIES_FIELDS
 
 BANK_BYTES_MAX = 256 * 1024 * 1024
 """Memory of one group's bank; one strategy's own series always fit, however long the data."""
@@ -53,29 +65,34 @@ class GridRun:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that share a bank."""
+    """Rows that share a bank, and the series of it."""
 
     rows: Ints
     series: tuple[Series, ...]
+    mixed: tuple[SlotKey, ...] = ()
 
 
-def run_grid(
+def run_grid(  # noqa: PLR0913  all but two are given by name
     block: BarBlock,
     params: npt.NDArray[np.record],
     *,
     window: Window,
     initial_equity_usd: float,
+    own: Sequence[str] = (),
     threads: int | None = None,
     progress: Progress | None = None,
     bank_bytes_max: int = BANK_BYTES_MAX,
 ) -> GridRun:
     """Run every row of `params` over `window` of `block`, each from `initial_equity_usd`.
 
-    On KeyboardInterrupt the shards at work are finished and the rest is left out.
+    `params` is `[R]`, or `[R, P]` with the common parameters and those of the symbols in `own`; the
+    block has its universe and its finer bars.  On KeyboardInterrupt the shards at work are finished
+    and the rest is left out.
     """
+    params = params.reshape(len(params), -1)
     first, end = rows_of(block, window)
     view = block.rows(0, end)
-    market = market_of(view)
+    market = market_of(view, own=own)
     blank = new_book(len(view.symbols), initial_equity_usd)
     blank.marks["bar_count"] += view.present[:first].sum(axis=0)
     run = GridRun(
@@ -84,12 +101,13 @@ def run_grid(
         symbol_bars_per_row=int(view.present[first:].sum()),
     )
     workers = threads or os.cpu_count() or 1
-    scratch = Scratch(view, blank, (first, end))
+    span = span_of_rows(view, market.ts_close_ms, first, goes_on=False)
+    scratch = Scratch(market, blank, span)
     stop = Stop()
     with ThreadPoolExecutor(max_workers=workers) as pool:
         try:
             for group in groups_of(params, series_bytes(view), bank_bytes_max):
-                bank = parallel_bank(view, group.series, pool)
+                bank = parallel_bank(view, group, market.own, pool)
                 _run_group(market, bank, params, group, scratch, pool, run, stop, progress)
                 if stop.exit_code:
                     break
@@ -112,11 +130,11 @@ class Stop:
 class Scratch:
     """What a kernel call writes to besides its figures: one book and one curve per thread."""
 
-    def __init__(self, view: BarBlock, blank: Book, span: tuple[int, int]) -> None:
+    def __init__(self, market: Market, blank: Book, span: tuple[int, int]) -> None:
         self.blank = blank
         self.span = span
-        self._rows = len(view.ts_open_ms)
-        self._symbols = len(view.symbols)
+        self._instants = len(market.ts_close_ms)
+        self._symbols = len(market.flags)
         self._local = threading.local()
 
     def mine(self) -> tuple[Book, Output]:
@@ -124,7 +142,7 @@ class Scratch:
         if not hasattr(self._local, "book"):
             self._local.book = new_book(self._symbols, 0.0)
             self._local.out = Output(
-                equity_usd=np.zeros(self._rows),
+                equity_usd=np.zeros(self._instants),
                 trades=np.zeros(0, TRADE),
                 counters=np.zeros(codes.COUNTER_COUNT, np.int64),
                 counts_gates=False,
@@ -136,21 +154,26 @@ def groups_of(
     params: npt.NDArray[np.record], bytes_per_series: int, bank_bytes_max: int
 ) -> Iterator[Group]:
     """The rows in groups whose series fit the memory; rows with equal series stay together."""
-    keys, key_of_row = np.unique(params[list(SERIES_FIELDS)], return_inverse=True)
+    keys, key_of_row = np.unique(params[:, 0][list(SERIES_FIELDS)], return_inverse=True)
     first_row = np.zeros(len(keys), np.int64)
     first_row[key_of_row[::-1]] = np.arange(len(params))[::-1]
     most = max(bank_bytes_max // bytes_per_series, 1)
     members: list[int] = []
     series: set[Series] = set()
+    mixed: set[SlotKey] = set()
     for key in range(len(keys)):
-        own = set(series_of(params[first_row[key]])) - {NO_SERIES}
-        if members and len(series | own) > most:
-            yield Group(_rows_with(key_of_row, members), tuple(sorted(series)))
-            members, series = [], set()
+        record = params[first_row[key] : first_row[key] + 1]
+        own, own_mixed = set(distinct_series(record)), set(mixed_keys(record))
+        if members and len(series | own) + len(mixed | own_mixed) > most:
+            yield Group(
+                _rows_with(key_of_row, members), tuple(sorted(series)), tuple(sorted(mixed))
+            )
+            members, series, mixed = [], set(), set()
         members.append(key)
         series |= own
+        mixed |= own_mixed
     if members:
-        yield Group(_rows_with(key_of_row, members), tuple(sorted(series)))
+        yield Group(_rows_with(key_of_row, members), tuple(sorted(series)), tuple(sorted(mixed)))
 
 
 def _rows_with(key_of_row: Ints, members: list[int]) -> Ints:
@@ -159,13 +182,49 @@ def _rows_with(key_of_row: Ints, members: list[int]) -> Ints:
     return found
 
 
-def parallel_bank(view: BarBlock, series: tuple[Series, ...], pool: ThreadPoolExecutor) -> Bank:
-    """The bank of `series`, one thread per series at a time."""
+def parallel_bank(view: BarBlock, group: Group, own: Ints, pool: ThreadPoolExecutor) -> Bank:
+    """The bank of a group, one thread per series at a time."""
     rows, columns = view.close_px.shape
-    values = np.empty((len(series), rows + 1, columns))
-    jobs = [pool.submit(fill_series_into, view, one, values[k]) for k, one in enumerate(series)]
-    memories = {one: job.result() for one, job in zip(series, jobs, strict=True)}
-    return Bank(values, series, memories)
+    values = np.empty((len(group.series) + len(group.mixed), rows + 1, columns))
+    jobs = [
+        pool.submit(fill_series_into, view, one, values[k]) for k, one in enumerate(group.series)
+    ]
+    memories = {one: job.result() for one, job in zip(group.series, jobs, strict=True)}
+    bank = Bank(values, group.series, memories, group.mixed)
+    for k, key in enumerate(group.mixed, start=len(group.series)):
+        values[k] = mixed_column(bank, key, own)
+    return bank
+
+
+def columns_at(bank: Bank, slots: Ints) -> Columns:
+    """Views of the bank's series that `slots` point at, one per field of `Columns`."""
+    return Columns(*(bank.values[slot] for slot in slots))
+
+
+def run_row(
+    market: Market,
+    columns: Columns,
+    params: Records,
+    books: tuple[Book, Book],
+    out: Output,
+    span: tuple[int, int],
+    stats: Stats,
+) -> None:
+    """Fill `stats` with the run of one row of parameters `[P]`.
+
+    `books` is (scratch, blank): the row starts from the blank one.  `span` is the instants that are
+    traded; `out` must hold no trades.  The few calls of a row cost a thousandth of it, and a
+    kernel that took many rows would be compiled a second time.
+    """
+    book, blank = books
+    for mine, clean in zip(book, blank, strict=True):
+        mine[:] = clean
+    first, end = span
+    scan(market, columns, params, book, out, span)
+    close_all(market, params, book, out, end - 1)
+    ts, equity_usd = market.ts_close_ms[first:end], out.equity_usd[first:end]
+    curve_stats(ts, equity_usd, blank.account["cash_usd"][0], stats)
+    ledger_stats(book.account[0], stats)
 
 
 def _run_group(  # noqa: PLR0913
@@ -186,11 +245,10 @@ def _run_group(  # noqa: PLR0913
         if stop.exit_code:
             return rows[:0]
         book, out = scratch.mine()
-        slots = np.array([bank.slots_of(series_of(params[row])) for row in rows])
-        stats = np.zeros(len(rows), STATS)
-        books = (book, scratch.blank)
-        run_rows(market, bank.values, (params[rows], slots), books, out, scratch.span, stats)
-        run.stats[rows] = stats
+        for row in rows:
+            columns = columns_at(bank, bank.slots_of(slot_keys(params[row])))
+            books = (book, scratch.blank)
+            run_row(market, columns, params[row], books, out, scratch.span, run.stats[row])
         return rows
 
     shards = [group.rows[k : k + per_shard] for k in range(0, len(group.rows), per_shard)]

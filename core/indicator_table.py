@@ -12,6 +12,7 @@ from core.market.bars import BarBlock
 from kernel import features as f
 from kernel.indicators import STOCH_NEUTRAL
 from kernel.params import Params
+from kernel.strategies import own_series
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,12 +26,13 @@ def indicator_frame(block: BarBlock, params: Params) -> pl.DataFrame:
     """One row per symbol and bar: close, every indicator with the strategy's windows, and slopes.
 
     Columns carry their units; `vol_trend` is 1 while the short mean volume is above the long one.
+    A strategy beside the trend family has its own series in `aux_1` to `aux_4`.
     """
     import polars as pl
 
     series = _series(params)
     bank = fill_bank(block, tuple(sorted(set(series.values()))))
-    at = dict(zip(series, bank.slots_of(list(series.values())), strict=True))
+    at = dict(zip(series, bank.slots_of([(one,) for one in series.values()]), strict=True))
     frames = []
     for s, symbol in enumerate(block.symbols):
         rows = np.flatnonzero(block.present[:, s])
@@ -65,6 +67,7 @@ def _series(params: Params) -> dict[str, f.Series]:
         "vol_sma": (f.KIND_VOLUME_MEAN, int(params.vol_sma_window_bars), 0, 0),
         "vol_short": (f.KIND_VOLUME_MEAN, int(params.vol_trend_window_bars), 0, 0),
         "slow_slope_frac": (f.KIND_SLOW_SLOPE, slow, int(params.slow_drift_slope_window_bars), 0),
+        **{f"aux_{k}": one for k, one in enumerate(own_series(params), 1) if one != f.NO_SERIES},
     }
 
 

@@ -11,7 +11,7 @@ from core.simulate import Simulation
 from kernel import codes
 from kernel.metrics import DAY_MS
 from kernel.records import Records
-from schemas.replay import CurvePoint, Excursions, Slice
+from schemas.replay import Costs, CurvePoint, Excursions, Slice
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Ends:
 
 
 def net_pnl_usd(trades: Records) -> np.ndarray:
-    """PnL of each row after its exit fee and its share of the entry fee."""
+    """PnL of each row after fees and funding, its share of the entry fee among them."""
     costs = trades["entry_fee_usd"] + trades["exit_fee_usd"]
     net: np.ndarray = trades["gross_pnl_usd"] + trades["funding_usd"] - costs
     return net
@@ -77,6 +77,27 @@ def breakdowns(simulation: Simulation) -> dict[str, tuple[Slice, ...]]:
         "by_reason": slices(trades, np.array(codes.REASONS)[trades["reason"]]),
         "by_month": slices(trades, np.array(days, dtype=np.str_)),
     }
+
+
+def costs(simulation: Simulation) -> Costs:
+    """What the fills would have made without fees, slippage or funding, by sums alone."""
+    stats = simulation.metrics
+    net, fees, slippage, funding = (
+        float(stats[name]) for name in ("net_pnl_usd", "fees_usd", "slippage_usd", "funding_usd")
+    )
+    exits = float(simulation.trades["exit_slippage_usd"].sum())
+    return Costs(
+        gross_at_mid_usd=net + fees + slippage - funding,
+        fees_usd=fees,
+        entry_slippage_usd=slippage - exits,
+        exit_slippage_usd=exits,
+        slippage_usd=slippage,
+        funding_usd=funding,
+        net_pnl_usd=net,
+        net_without_fees_usd=net + fees,
+        net_without_slippage_usd=net + slippage,
+        net_without_funding_usd=net - funding,
+    )
 
 
 def excursions(trades: Records) -> Excursions:

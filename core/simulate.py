@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,11 @@ from core.bank import Bank, SeriesMemory, distinct_series, fill_bank
 from core.clock import utc_iso
 from core.errors import InputError
 from core.market.bars import BarBlock
+from core.market.record import market_of
+from core.market.universe import with_universe
 from kernel import codes
-from kernel.features import KIND_CLOSE, NO_SERIES, Series, series_of
+from kernel.features import Series
+from kernel.fills import RING_DAYS
 from kernel.metrics import curve_stats, ledger_stats
 from kernel.records import (
     ACCOUNT,
@@ -53,7 +56,7 @@ class Window:
 class State:
     """Where a run stood after its last row: enough to go on bit for bit.
 
-    `ts_ms` is the close of that row.  Positions, marks and series are per symbol, in order.
+    `ts_ms` is the close of that row.  Positions, marks, views and series are per symbol, in order.
     """
 
     ts_ms: int
@@ -61,6 +64,8 @@ class State:
     account: Records
     positions: Records
     marks: Records
+    snaps: Records
+    volumes_usd: Floats
     series: dict[Series, SeriesMemory]
 
 
@@ -68,12 +73,14 @@ class State:
 class Simulation:
     """What a run gave.  `trades` are kernel rows; `equity_usd` is marked, the closes at the end in.
 
-    `stats` is one kernel Stats record; `state` is from before the closes at the end.
+    `stats` is one kernel Stats record; `state` is from before the closes at the end.  `mark_px` is
+    the last known close of each symbol at each instant.
     """
 
     symbols: tuple[str, ...]
     ts_close_ms: Ints
     equity_usd: Floats
+    mark_px: Floats
     trades: Records
     stats: np.record
     counters: dict[str, int]
@@ -88,38 +95,14 @@ class Simulation:
         return {name: self.stats[name].item() for name in names}
 
 
-def symbol_flags(symbols: Collection[str]) -> Ints:
-    """`codes.SYMBOL_*` of each symbol."""
-    special = {"BTC": codes.SYMBOL_IS_BTC, "PAXG": codes.SYMBOL_IS_PAXG}
-    return np.array([special.get(symbol, 0) for symbol in symbols], np.int64)
-
-
-def market_of(block: BarBlock, tradable: Collection[str] | None = None) -> Market:
-    """The block as the kernel reads it; only `tradable` symbols (None: all) may enter."""
-    allowed = [tradable is None or symbol in tradable for symbol in block.symbols]
-    return Market(
-        ts_close_ms=block.ts_open_ms + block.interval_ms,
-        high_px=block.high_px,
-        low_px=block.low_px,
-        volume=block.volume,
-        present=block.present,
-        last_bar_index=block.last_bar_index,
-        flags=symbol_flags(block.symbols),
-        tradable=np.array(allowed, np.bool_),
-        btc_index=block.symbols.index("BTC") if "BTC" in block.symbols else -1,
-        funding_rate_1h=np.zeros(block.close_px.shape)
-        if block.funding_rate_1h is None
-        else block.funding_rate_1h,
-    )
-
-
 def new_book(symbol_count: int, cash_usd: float) -> Book:
     """An empty book with `cash_usd`."""
     book = Book(
         account=np.zeros(1, ACCOUNT),
         positions=np.zeros(symbol_count, POSITION),
         marks=np.zeros(symbol_count, MARK),
-        snaps=np.zeros(1, SNAPSHOT),
+        snaps=np.zeros(symbol_count, SNAPSHOT),
+        volumes_usd=np.zeros(RING_DAYS),
         candidates=np.zeros(symbol_count, CANDIDATE),
     )
     book.account["cash_usd"] = cash_usd
@@ -149,87 +132,106 @@ def rows_of(block: BarBlock, window: Window) -> tuple[int, int]:
     return first, end
 
 
-def simulate(
+def simulate(  # noqa: PLR0913  all but two are given by name
     block: BarBlock,
     strategy: Strategy,
     *,
+    symbols: Mapping[str, Strategy] | None = None,
     window: Window | None = None,
     initial_equity_usd: float = 10_000.0,
     state: State | None = None,
     tradable: Collection[str] | None = None,
     record_trades: bool = True,
 ) -> Simulation:
-    """Trade `strategy` over `block` from `initial_equity_usd`, or go on from `state`."""
+    """Trade `strategy` over `block` from `initial_equity_usd`, or go on from `state`.
+
+    `symbols` are the strategies of symbols that have values of their own.
+    """
     window = window or Window()
+    own = {each: (symbols or {})[each] for each in sorted(symbols or {}) if each in block.symbols}
+    block = with_universe(
+        block, strategy.engine.universe_top_count, strategy.engine.universe_keep_count
+    )
     if state is not None:
         start_ms = max(window.start_ms or state.ts_ms, state.ts_ms)
         window = Window(start_ms, window.end_ms)
     first, end = rows_of(block, window)
     known = 0 if state is None else int(np.searchsorted(block.ts_open_ms, state.ts_ms))
     view = block.rows(known, end)
-    params = to_records([strategy])
-    wanted = series_of(params[0])
-    memories = None if state is None else aligned_memories(state, view.symbols, wanted)
+    params = to_records([strategy, *own.values()])
+    memories = None if state is None else aligned_memories(state, view.symbols, params)
     bank = fill_bank(view, distinct_series(params), memories)
     book = book_of(state, view.symbols, initial_equity_usd)
-    equity_start_usd = opening_equity_usd(book, bank)
+    market = market_of(
+        view,
+        tradable,
+        tuple(own),
+        before_px=book.marks["px"].copy(),
+        after_ms=None if state is None else state.ts_ms,
+        before_member=None if block.member is None or known == 0 else block.member[known - 1],
+    )
     first -= known
     book.marks["bar_count"] += view.present[:first].sum(axis=0)
-    return _run(
-        view,
-        market_of(view, tradable),
-        bank,
-        params,
-        book,
-        first,
-        equity_start_usd,
-        TRADE_ROWS if record_trades else 0,
-    )
+    span = span_of_rows(view, market.ts_close_ms, first, goes_on=state is not None)
+    return _run(market, bank, params, book, span, TRADE_ROWS if record_trades else 0, view.symbols)
 
 
-def _run(  # noqa: PLR0913
-    view: BarBlock,
+def span_of_rows(
+    view: BarBlock, ts_close_ms: Ints, first: int, *, goes_on: bool
+) -> tuple[int, int]:
+    """Instants that are decided: from the close of row `first`, or from the first one of a view
+    that goes on from a state."""
+    if goes_on and first == 0:
+        return 0, len(ts_close_ms)
+    close_ms = view.ts_open_ms[first] + view.interval_ms
+    return int(np.searchsorted(ts_close_ms, close_ms)), len(ts_close_ms)
+
+
+def _run(
     market: Market,
     bank: Bank,
     params: npt.NDArray[np.record],
     book: Book,
-    first: int,
-    equity_start_usd: float,
+    span: tuple[int, int],
     trade_rows: int,
+    symbols: tuple[str, ...],
 ) -> Simulation:
-    """Scan the rows, drain the trades, close what is open, and gather the figures."""
-    rows = len(view.ts_open_ms)
-    columns = bank.columns_of(series_of(params[0]))
-    capacity = max(trade_rows, 4 * len(view.symbols)) if trade_rows else 0
+    """Scan the instants, drain the trades, close what is open, and gather the figures."""
+    first, count = span
+    columns = bank.columns_of(params, market.own)
+    equity_start_usd = opening_equity_usd(book, market.mark_px[first])
     out = Output(
-        equity_usd=np.zeros(rows),
-        trades=np.zeros(capacity, TRADE),
+        equity_usd=np.zeros(count),
+        trades=np.zeros(max(trade_rows, 4 * len(symbols)) if trade_rows else 0, TRADE),
         counters=np.zeros(codes.COUNTER_COUNT, np.int64),
         counts_gates=True,
     )
     drained: list[Records] = []
-    row = first
-    while row < rows:
-        row = scan(market, columns, params[0], book, out, (row, rows))
+    instant = first
+    while instant < count:
+        instant = scan(market, columns, params, book, out, (instant, count))
         drained.append(drain(book, out))
+    book.marks["px"] = market.mark_px[-1]
     state = State(
         int(market.ts_close_ms[-1]),
-        view.symbols,
+        symbols,
         book.account.copy(),
         book.positions.copy(),
         book.marks.copy(),
+        book.snaps.copy(),
+        book.volumes_usd.copy(),
         bank.memories,
     )
-    now = (rows - 1, int(market.ts_close_ms[-1]))
-    close_all(book, out, columns.close_px[-1], now, params[0])
+    close_all(market, params, book, out, count - 1)
     drained.append(drain(book, out))
     stats = np.zeros(1, STATS)
     curve_stats(market.ts_close_ms[first:], out.equity_usd[first:], equity_start_usd, stats[0])
     ledger_stats(book.account[0], stats[0])
     return Simulation(
-        symbols=view.symbols,
+        symbols=symbols,
         ts_close_ms=market.ts_close_ms[first:],
         equity_usd=out.equity_usd[first:],
+        mark_px=market.mark_px[first + 1 :],
         trades=np.concatenate(drained),
         stats=stats[0],
         counters=dict(zip(codes.COUNTERS, out.counters.tolist(), strict=True)),
@@ -246,12 +248,23 @@ def drain(book: Book, out: Output) -> Records:
     return out.trades[:count].copy()
 
 
-def opening_equity_usd(book: Book, bank: Bank) -> float:
+def opening_equity_usd(book: Book, mark_px: Floats) -> float:
     """Cash plus the open profit of positions taken over, marked at their last known closes."""
-    close_px = bank.values[bank.series.index((KIND_CLOSE, 0, 0, 0)), 0]
     positions = book.positions
-    open_usd = positions["side"] * (close_px - positions["avg_px"]) * positions["size"]
+    open_usd = positions["side"] * (mark_px - positions["avg_px"]) * positions["size"]
     return float(book.account["cash_usd"][0] + open_usd[positions["side"] != 0].sum())
+
+
+CARRIED = (
+    "cash_usd",
+    "position_seq",
+    "breadth",
+    "btc_state",
+    "entries_shut",
+    "fee_day",
+    "fee_tier",
+)
+"""Fields of the ledger that a later run goes on from; the others count within one run."""
 
 
 def book_of(state: State | None, symbols: tuple[str, ...], cash_usd: float) -> Book:
@@ -259,37 +272,27 @@ def book_of(state: State | None, symbols: tuple[str, ...], cash_usd: float) -> B
     book = new_book(len(symbols), cash_usd)
     if state is None:
         return book
-    book.account[:] = state.account
-    for name in (
-        "gross_pnl_usd",
-        "fees_usd",
-        "turnover_usd",
-        "gross_profit_usd",
-        "gross_loss_usd",
-        "best_position_usd",
-        "exposure_sum",
-        "position_count",
-        "win_count",
-        "trade_count",
-        "exposed_bar_count",
-    ):
-        book.account[name] = 0
+    for name in CARRIED:
+        book.account[name] = state.account[name]
+    book.volumes_usd[:] = state.volumes_usd
     columns = {symbol: column for column, symbol in enumerate(symbols)}
     for k, symbol in enumerate(state.symbols):
         if symbol in columns:
             book.positions[columns[symbol]] = state.positions[k]
             book.marks[columns[symbol]] = state.marks[k]
+            book.snaps[columns[symbol]] = state.snaps[k]
         elif state.positions[k]["side"] != codes.FLAT:
             raise InputError(
                 f"the state holds an open position in {symbol}, which has no bars here",
                 at=f"symbols stored: {len(symbols)}",
                 hint=f"fetch {symbol}, or start without --init-state",
             )
+    book.account["open_count"] = int((book.positions["side"] != codes.FLAT).sum())
     return book
 
 
 def aligned_memories(
-    state: State, symbols: tuple[str, ...], wanted: tuple[Series, ...]
+    state: State, symbols: tuple[str, ...], params: npt.NDArray[np.record]
 ) -> dict[Series, SeriesMemory]:
     """The state's series memories in the order of `symbols`; new symbols start cold."""
     columns = {symbol: column for column, symbol in enumerate(symbols)}
@@ -302,7 +305,7 @@ def aligned_memories(
         memory[places] = before.memory[kept]
         last[places] = before.last[kept]
         out[series] = SeriesMemory(memory, last)
-    missing = set(wanted) - set(out) - {NO_SERIES}
+    missing = set(distinct_series(params)) - set(out)
     if missing:
         raise InputError(
             "the state was made by a strategy with other indicator windows",

@@ -7,13 +7,10 @@ from typing import Any
 import numpy as np
 
 from core.bank import SeriesMemory
-from core.simulate import State
+from core.simulate import CARRIED, State
 from kernel import codes
-from kernel.records import ACCOUNT, MARK, POSITION, Records
+from kernel.records import ACCOUNT, MARK, POSITION, SNAPSHOT, Records
 from schemas.state import RunState, SeriesState
-
-CARRIED = ("cash_usd", "position_seq")
-"""Fields of the ledger that a later run goes on from; the others count within one run."""
 
 
 def body_of(state: State, config_id: str, interval: str) -> RunState:
@@ -29,6 +26,8 @@ def body_of(state: State, config_id: str, interval: str) -> RunState:
         account={name: state.account[name][0].item() for name in CARRIED},
         positions={state.symbols[k]: _fields(state.positions, k) for k in open_symbols},
         marks={symbol: _fields(state.marks, k) for k, symbol in enumerate(state.symbols)},
+        views={symbol: _fields(state.snaps, k) for k, symbol in enumerate(state.symbols)},
+        volumes_usd=tuple(state.volumes_usd.tolist()),
         series=tuple(
             SeriesState(
                 series=series,
@@ -46,15 +45,19 @@ def state_of(body: RunState) -> State:
     _fill(account, 0, body.account)
     positions = np.zeros(len(body.symbols), POSITION)
     marks = np.zeros(len(body.symbols), MARK)
+    snaps = np.zeros(len(body.symbols), SNAPSHOT)
     for k, symbol in enumerate(body.symbols):
         _fill(positions, k, body.positions.get(symbol, {}))
         _fill(marks, k, body.marks.get(symbol, {}))
+        _fill(snaps, k, body.views.get(symbol, {}))
     return State(
         ts_ms=body.ts_ms,
         symbols=body.symbols,
         account=account,
         positions=positions,
         marks=marks,
+        snaps=snaps,
+        volumes_usd=np.array(body.volumes_usd),
         series={
             each.series: SeriesMemory(np.array(each.memory), np.array(each.last))
             for each in body.series

@@ -34,12 +34,9 @@ class LoadedSweep:
 def load_sweep(path: Path) -> LoadedSweep:
     """The spec at `path` and the strategy that it names, found from the spec's folder.
 
-    Raises InputError for a file that is missing or wrong, and for a base whose values differ by
-    symbol: a sweep gives one set of values to all symbols.
+    Raises InputError for a file that is missing or wrong.
     """
     file = read_yaml_file(path)
     spec = read_model(file, SweepSpec)
     base = load_strategy(path.parent / spec.base)
-    loaded = LoadedSweep(file, spec, base)
-    base.common(at=loaded.place("base"))
-    return loaded
+    return LoadedSweep(file, spec, base)

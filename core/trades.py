@@ -27,6 +27,8 @@ COLUMNS = (
     "gross_pnl_usd",
     "entry_fee_usd",
     "exit_fee_usd",
+    "entry_slippage_usd",
+    "exit_slippage_usd",
     "funding_usd",
     "mae_frac",
     "mfe_frac",

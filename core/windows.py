@@ -10,7 +10,7 @@ weight: the purge keeps positions and most of the memory apart, not the last dig
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -19,7 +19,7 @@ from core.clock import utc_iso
 from core.errors import InputError, RefusedError
 from core.market.bars import Ints
 from schemas.base import Value
-from schemas.parameters import parameters
+from schemas.parameters import Parameter, parameters
 from schemas.strategy import Strategy, value_at
 from schemas.sweep import Windows
 
@@ -27,13 +27,28 @@ SLICE_COUNT_MIN = 1
 
 
 def longest_window_bars(strategy: Strategy, axes: Sequence[tuple[str, Sequence[Value]]]) -> int:
-    """Longest indicator window in bars that the strategy, or any value of an axis, asks for."""
-    windows = [p.path for p in parameters() if p.path.startswith("indicators.")]
+    """Longest indicator window in bars that the strategy, or any value of an axis, asks for.
+
+    Windows of a strategy that is not chosen anywhere do not count.
+    """
+    varied = dict(axes)
+    windows = [p.path for p in parameters() if p.unit == "bars" and _may_act(p, strategy, varied)]
     found = [value_at(strategy, path) for path in windows]
     for path, values in axes:
         if path in windows:
             found.extend(values)
     return max(int(value) for value in found)
+
+
+def _may_act(
+    parameter: Parameter, strategy: Strategy, varied: Mapping[str, Sequence[Value]]
+) -> bool:
+    """Whether an indicator's window belongs to all strategies, or to one that may be chosen."""
+    if not parameter.path.startswith("strategies."):
+        return parameter.path.startswith("indicators.")
+    assert parameter.when is not None, parameter.path
+    path, needed = parameter.when
+    return value_at(strategy, path) == needed or needed in varied.get(path, ())
 
 
 def cut_windows(

@@ -6,16 +6,24 @@ params      the parameter record, generated from the schema
 records     layouts of bars, positions, accounts, trades
 indicators  one-bar updates of the indicators
 features    from bars to the columns that decisions read
-signals     which side, how sure, by which entry mode
+signals     which side, how sure, by which entry mode; what turns or stops a signal
+strategies  which strategy is asked for signals; generated
+strategy_trend  strategy_ma_crossover  strategy_quad_ma  strategy_rsi_reversion
+            one strategy each: its own series, its quick reject, its rule
 gates       may a signal be acted on at all
+context     the market as a whole: breadth, BTC's trend, the entry gate
+view        what decisions see of one symbol at one instant
+routing     from a signal to a flip or a candidate
 sizing      size of an entry or add
 exits       every way out, in a fixed order
 headwind    how deep a loser that pays funding may sink
-account     the ledger: fills, fees, marks
+intrabar    stops and targets that rest in the market inside a bar
+margin      maintenance margin, leverage caps, liquidation
+fills       price, lot and fee of a fill
+account     the ledger: fills, fees, funding, marks
 portfolio   adds and entries in rank order under the caps
 scan        the loop over instants
 metrics     drawdown, daily returns, totals
-grid        many parameter rows at once
 
 Indicator series stand in a bank that `core.bank` fills once for all strategies that read them.
 """

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from kernel import codes
-from kernel.jit import device
+from kernel.fills import BPS, DOWN, count_volume, fee_bps, fill_px, lot_size
+from kernel.jit import device, loop
 from kernel.params import Params
-from kernel.records import Account, Book, Candidate, Floats, Output, Position, Snapshot
-
-BPS: Final = 1e-4
+from kernel.records import (
+    Account,
+    Book,
+    Candidate,
+    Floats,
+    Output,
+    Position,
+    Rules,
+    Snapshot,
+)
 
 
 @device
@@ -34,31 +40,27 @@ def margin_used_usd(book: Book) -> float:
 
 
 @device
-def open_count(book: Book) -> int:
-    """Number of open positions."""
-    count = 0
-    for s in range(book.positions.shape[0]):
-        if book.positions[s].side != codes.FLAT:
-            count += 1
-    return count
-
-
-@device
 def pay_entry_fee(
-    account: Account, position: Position, size: float, px: tuple[float, float], params: Params
+    book: Book, s: int, size: float, px: tuple[float, float], now_ms: int, params: Params
 ) -> None:
-    """Charge the fee of an entry or add; `px` is (close, fill)."""
+    """Charge the fee of an entry or add and count its slippage; `px` is (close, fill)."""
+    account = book.account[0]
+    position = book.positions[s]
     fee_px = px[0] if params.fee_on_unslipped_px else px[1]
-    fee = size * fee_px * params.taker_fee_bps * BPS
+    fee = size * fee_px * fee_bps(book, codes.TAKER, now_ms, params) * BPS
     account.cash_usd -= fee
     account.fees_usd += fee
-    account.turnover_usd += size * px[1]
+    count_volume(book, size * px[1], now_ms)
     position.entry_fee_usd += fee
     position.realised_usd -= fee
+    slippage = position.side * (px[1] - px[0]) * size
+    account.slippage_usd += slippage
+    position.entry_slippage_usd += slippage
 
 
-@device
+@loop
 def open_position(
+    rules: Rules,
     book: Book,
     candidate: Candidate,
     snap: Snapshot,
@@ -68,26 +70,31 @@ def open_position(
 ) -> None:
     """Fill an entry at the close plus slippage; `order` is (size, margin, leverage)."""
     account = book.account[0]
-    position = book.positions[candidate.symbol]
-    mark = book.marks[candidate.symbol]
-    fill_px = snap.close_px * (1.0 + candidate.side * params.entry_slippage_bps * BPS)
+    s = candidate.symbol
+    position = book.positions[s]
+    mark = book.marks[s]
+    worse = (candidate.side, params.entry_slippage_bps)
+    px = fill_px(rules, s, snap.close_px, worse, params)
     account.position_seq += 1
+    account.open_count += 1
     position.side = candidate.side
     position.size = order[0]
     position.margin_usd = order[1]
     position.leverage = order[2]
-    position.avg_px = fill_px
-    position.first_px = fill_px
+    position.avg_px = px
+    position.first_px = px
     position.entry_atr_px = candidate.atr_px
     position.entry_adx_threshold = candidate.adx_threshold
     position.trail_px = 0.0
     position.entry_fee_usd = 0.0
+    position.entry_slippage_usd = 0.0
+    position.funding_usd = 0.0
     position.realised_usd = 0.0
-    position.min_px = fill_px
-    position.max_px = fill_px
+    position.min_px = px
+    position.max_px = px
     if params.excursions_count_entry_bar and mark.ts_last_exit_ms != now_ms:
-        position.min_px = min(fill_px, snap.low_px)
-        position.max_px = max(fill_px, snap.high_px)
+        position.min_px = min(px, snap.low_px)
+        position.max_px = max(px, snap.high_px)
     position.confidence = candidate.confidence
     position.entry_mode = candidate.entry_mode
     position.adds = 0
@@ -97,11 +104,12 @@ def open_position(
     position.ts_last_add_ms = now_ms
     position.position_id = account.position_seq
     mark.ts_last_entry_ms = now_ms
-    pay_entry_fee(account, position, order[0], (snap.close_px, fill_px), params)
+    pay_entry_fee(book, s, order[0], (snap.close_px, px), now_ms, params)
 
 
-@device
+@loop
 def add_to_position(
+    rules: Rules,
     book: Book,
     candidate: Candidate,
     snap: Snapshot,
@@ -110,17 +118,19 @@ def add_to_position(
     params: Params,
 ) -> None:
     """Fill an add at the close plus slippage; stops, confidence and entry ATR stay as they are."""
-    position = book.positions[candidate.symbol]
+    s = candidate.symbol
+    position = book.positions[s]
     size = order[0]
-    fill_px = snap.close_px * (1.0 + position.side * params.entry_slippage_bps * BPS)
+    worse = (position.side, params.entry_slippage_bps)
+    px = fill_px(rules, s, snap.close_px, worse, params)
     total = position.size + size
-    position.avg_px = (position.avg_px * position.size + fill_px * size) / total
+    position.avg_px = (position.avg_px * position.size + px * size) / total
     position.size = total
     position.margin_usd += order[1]
     position.adds += 1
     position.ts_last_add_ms = now_ms
-    book.marks[candidate.symbol].ts_last_entry_ms = now_ms
-    pay_entry_fee(book.account[0], position, size, (snap.close_px, fill_px), params)
+    book.marks[s].ts_last_entry_ms = now_ms
+    pay_entry_fee(book, s, size, (snap.close_px, px), now_ms, params)
 
 
 @device
@@ -128,10 +138,13 @@ def write_trade(
     book: Book,
     out: Output,
     s: int,
-    closed: tuple[float, float, float, float],
+    closed: tuple[float, float, float, float, float],
     what: tuple[int, int, int],
 ) -> None:
-    """Append a row; `closed` is (exit px, size, gross, exit fee), `what` (reason, partial, ms)."""
+    """Append a row; `what` is (reason, partial, ms).
+
+    `closed` is (exit px, size, gross, exit fee, exit slippage).
+    """
     account = book.account[0]
     if out.trades.shape[0] == 0:
         return
@@ -151,7 +164,9 @@ def write_trade(
     row.gross_pnl_usd = closed[2]
     row.entry_fee_usd = position.entry_fee_usd * (closed[1] / position.size)
     row.exit_fee_usd = closed[3]
-    row.funding_usd = 0.0
+    row.entry_slippage_usd = position.entry_slippage_usd * (closed[1] / position.size)
+    row.exit_slippage_usd = closed[4]
+    row.funding_usd = position.funding_usd * (closed[1] / position.size)
     low = (position.min_px - position.first_px) / position.first_px
     high = (position.max_px - position.first_px) / position.first_px
     row.mae_frac = low if position.side == codes.LONG else -high
@@ -165,8 +180,9 @@ def write_trade(
 
 @device
 def settle_position(account: Account, position: Position) -> None:
-    """Count a position that is now flat; win or loss is net of its fees."""
+    """Count a position that is now flat; win or loss is net of its fees and funding."""
     net = position.realised_usd
+    account.open_count -= 1
     account.position_count += 1
     if net > 0.0:
         account.win_count += 1
@@ -179,38 +195,65 @@ def settle_position(account: Account, position: Position) -> None:
     position.margin_usd = 0.0
 
 
-@device
+@loop
 def close_position(
+    rules: Rules,
     book: Book,
     out: Output,
     s: int,
-    close_px: float,
+    at: tuple[float, int],
     what: tuple[int, float, int],
     params: Params,
 ) -> None:
-    """Fill a full or partial exit at the close less slippage; `what` is (reason, fraction, ms)."""
+    """Fill a full or partial exit; `at` is (price, role), `what` is (reason, fraction, ms).
+
+    A taker gives slippage away, a maker's order rested at the price.  A part of less than a lot
+    closes nothing.
+    """
     reason, fraction, now_ms = what
     account = book.account[0]
     position = book.positions[s]
     mark = book.marks[s]
     size = position.size * fraction
-    px = close_px * (1.0 - position.side * params.exit_slippage_bps * BPS)
+    if fraction < 1.0:
+        size = lot_size(rules, s, size, DOWN, params)
+        if size <= 0.0:
+            return
+    slippage_bps = params.exit_slippage_bps if at[1] == codes.TAKER else 0.0
+    px = fill_px(rules, s, at[0], (-position.side, slippage_bps), params)
     gross = position.side * (px - position.avg_px) * size
-    fee = px * size * params.taker_fee_bps * BPS
+    fee = px * size * fee_bps(book, at[1], now_ms, params) * BPS
+    slippage = position.side * (at[0] - px) * size
     account.cash_usd += gross - fee
     account.fees_usd += fee
+    account.slippage_usd += slippage
     account.gross_pnl_usd += gross
-    account.turnover_usd += px * size
+    count_volume(book, px * size, now_ms)
     position.realised_usd += gross - fee
-    is_partial = 1 if fraction < 1.0 else 0
-    write_trade(book, out, s, (px, size, gross, fee), (reason, is_partial, now_ms))
+    is_partial = 1 if size < position.size else 0
+    write_trade(book, out, s, (px, size, gross, fee, slippage), (reason, is_partial, now_ms))
     mark.ts_last_exit_ms = now_ms
     mark.last_exit_side = position.side
     mark.last_exit_reason = reason
     if is_partial:
+        rest = 1.0 - (fraction if size == position.size * fraction else size / position.size)
         position.tp1_taken = 1
-        position.entry_fee_usd *= 1.0 - fraction
-        position.margin_usd *= 1.0 - fraction
+        position.entry_fee_usd *= rest
+        position.entry_slippage_usd *= rest
+        position.funding_usd *= rest
+        position.margin_usd *= rest
         position.size -= size
     else:
         settle_position(account, position)
+
+
+@device
+def pay_funding(position: Position, account: Account, due_px: float, params: Params) -> None:
+    """Settle what fell due on a held position; `due_px` is what a long unit pays, in USD."""
+    if not params.enable_funding:
+        return
+    received = -position.side * position.size * due_px
+    account.cash_usd += received
+    account.funding_usd += received
+    position.funding_usd += received
+    position.realised_usd += received

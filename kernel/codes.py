@@ -22,6 +22,9 @@ STOP_KEEP: Final = 1
 EXHAUSTION_OWN: Final = 0
 EXHAUSTION_ENTRY_THRESHOLD: Final = 1
 
+STRATEGY_TREND: Final = 0
+"""The others stand in `kernel.strategies`."""
+
 MODE_NONE: Final = 0
 MODE_STANDARD: Final = 1
 MODE_PULLBACK: Final = 2
@@ -44,6 +47,7 @@ REASON_RSI_OVEREXTENSION: Final = 13
 REASON_LIQUIDATION: Final = 14
 REASON_DELISTED: Final = 15
 REASON_END_OF_DATA: Final = 16
+REASON_SIGNAL_EXIT: Final = 17
 
 SYMBOL_IS_BTC: Final = 1
 SYMBOL_IS_PAXG: Final = 2
@@ -84,11 +88,37 @@ COUNT_MARGIN: Final = 17
 COUNT_MIN_NOTIONAL: Final = 18
 COUNT_ENTRIES: Final = 19
 COUNT_ADDS: Final = 20
-COUNTER_COUNT: Final = 21
+COUNT_MARKET_GATE: Final = 21
+COUNTER_COUNT: Final = 22
+
+TRIGGER_CLOSE: Final = 0
+TRIGGER_INTRABAR: Final = 1
+
+MARGIN_CROSS: Final = 0
+MARGIN_ISOLATED: Final = 1
+
+FEES_FIXED: Final = 0
+FEES_BY_VOLUME: Final = 1
+
+TAKER: Final = 0
+MAKER: Final = 1
+
+BAR_NONE: Final = 0
+BAR_EXIT: Final = 1
+BAR_INDICATOR: Final = 2
 
 SIDES: Final = {LONG: "long", SHORT: "short"}
 CONFIDENCES: Final = ("low", "medium", "high")
-ENTRY_MODES: Final = ("none", "standard", "pullback", "slow_drift")
+ENTRY_MODES: Final = (
+    "none",
+    "standard",
+    "pullback",
+    "slow_drift",
+    "ma_crossover",
+    "quad_ma",
+    "rsi_reversion",
+)
+"""The three of the trend family, then the name of each other strategy."""
 REASONS: Final = (
     "none",
     "stop_loss",
@@ -107,6 +137,7 @@ REASONS: Final = (
     "liquidation",
     "delisted",
     "end_of_data",
+    "signal_exit",
 )
 COUNTERS: Final = (
     "checks",
@@ -130,4 +161,5 @@ COUNTERS: Final = (
     "blocked_by_min_notional",
     "entries",
     "adds",
+    "blocked_by_market_gate",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kernel import codes
+from kernel import codes, strategies
 from kernel.headwind import headwind_exceeded
 from kernel.jit import device
 from kernel.params import Params
@@ -156,33 +156,40 @@ def take_profit_atr(snap: Snapshot, params: Params) -> float:
 
 
 @device
-def target_reached(position: Position, snap: Snapshot, mult: float) -> bool:
-    """True if the close lies at or beyond `mult` entry ATRs of profit."""
-    level = position.avg_px + position.side * entry_atr_px(position) * mult
-    return position.side * (snap.close_px - level) >= 0.0
+def target_px(position: Position, mult: float) -> float:
+    """Price at `mult` entry ATRs of profit."""
+    return position.avg_px + position.side * entry_atr_px(position) * mult
 
 
 @device
-def take_profit_exit(position: Position, snap: Snapshot, params: Params) -> tuple[int, float]:
-    """(reason, fraction of size) of the first and the full target; REASON_NONE if not reached.
+def target_reached(position: Position, px: float, mult: float) -> bool:
+    """True if the price lies at or beyond `mult` entry ATRs of profit."""
+    return position.side * (px - target_px(position, mult)) >= 0.0
 
-    A part that would leave less than the least notional is not taken; the full target then
-    decides.  With both targets at one level the rest is left to the stops.
+
+@device
+def take_profit_exit(
+    position: Position, px: float, full: float, params: Params
+) -> tuple[int, float, float]:
+    """(reason, fraction of size, multiple) of the first and the full target that `px` reached.
+
+    REASON_NONE if there is none; `full` is the multiple of the full one.  A part that would leave
+    less than the least notional is not taken; the full target then decides.  With both targets at
+    one level the rest is left to the stops.
     """
-    full = take_profit_atr(snap, params)
     if params.enable_partial_tp and position.tp1_taken == 0:
         first = params.partial_tp_atr if params.partial_tp_atr > 0.0 else full
-        if target_reached(position, snap, first):
+        if target_reached(position, px, first):
             if params.partial_tp_frac >= 1.0:
-                return codes.REASON_TAKE_PROFIT, 1.0
-            rest_usd = position.size * (1.0 - params.partial_tp_frac) * snap.close_px
+                return codes.REASON_TAKE_PROFIT, 1.0, first
+            rest_usd = position.size * (1.0 - params.partial_tp_frac) * px
             if rest_usd >= params.partial_tp_min_notional_usd:
-                return codes.REASON_TAKE_PROFIT_PARTIAL, params.partial_tp_frac
+                return codes.REASON_TAKE_PROFIT_PARTIAL, params.partial_tp_frac, first
     if params.enable_partial_tp and position.tp1_taken == 1 and params.partial_tp_atr <= 0.0:
-        return codes.REASON_NONE, 0.0
-    if target_reached(position, snap, full):
-        return codes.REASON_TAKE_PROFIT, 1.0
-    return codes.REASON_NONE, 0.0
+        return codes.REASON_NONE, 0.0, 0.0
+    if target_reached(position, px, full):
+        return codes.REASON_TAKE_PROFIT, 1.0, full
+    return codes.REASON_NONE, 0.0, 0.0
 
 
 @device
@@ -244,8 +251,15 @@ def momentum_exit(position: Position, snap: Snapshot, profit: float, params: Par
 
 
 @device
-def smart_exit(position: Position, snap: Snapshot, profit: float, params: Params) -> int:
-    """Reason of the first smart exit that fires, or REASON_NONE."""
+def trend_exits_hold(params: Params) -> bool:
+    """True if the smart exits of the trend family bind the chosen strategy."""
+    is_trend = params.entry_strategy == codes.STRATEGY_TREND
+    return is_trend or bool(params.apply_trend_exits)
+
+
+@device
+def trend_exit(position: Position, snap: Snapshot, params: Params) -> int:
+    """Reason of the first exit on a trend that broke, ended or fell asleep, or REASON_NONE."""
     side = position.side
     if trend_broke(position, snap):
         return codes.REASON_TREND_BREAKDOWN
@@ -258,12 +272,26 @@ def smart_exit(position: Position, snap: Snapshot, profit: float, params: Params
     calm = snap.atr < STAGNATION_ATR_RATIO * entry_atr_px(position)
     if calm and underwater and not snap.flags & codes.SYMBOL_IS_PAXG:
         return codes.REASON_STAGNATION
+    return codes.REASON_NONE
+
+
+@device
+def smart_exit(position: Position, snap: Snapshot, profit: float, params: Params) -> int:
+    """Reason of the first smart exit that fires, or REASON_NONE; the strategy's own comes first."""
+    if strategies.exit_signal(position, snap, params):
+        return codes.REASON_SIGNAL_EXIT
+    with_trend = trend_exits_hold(params)
+    if with_trend:
+        reason = trend_exit(position, snap, params)
+        if reason != codes.REASON_NONE:
+            return reason
     headwind = headwind_exceeded(position, snap, profit, entry_atr_px(position))
     if params.enable_funding_headwind_exit and headwind:
         return codes.REASON_FUNDING_HEADWIND
-    reason = momentum_exit(position, snap, profit, params)
-    if reason != codes.REASON_NONE:
-        return reason
+    if with_trend:
+        reason = momentum_exit(position, snap, profit, params)
+        if reason != codes.REASON_NONE:
+            return reason
     if rsi_overextended(position, snap, profit, params):
         return codes.REASON_RSI_OVEREXTENSION
     return codes.REASON_NONE
@@ -287,7 +315,8 @@ def exit_decision(
         return codes.REASON_NONE, 0.0
     if trailing_stop_hit(position, snap, profit, params):
         return codes.REASON_TRAILING_STOP, 1.0
-    target = take_profit_exit(position, snap, params)
-    if target[0] != codes.REASON_NONE:
-        return target
+    full = take_profit_atr(snap, params)
+    reason, fraction, _ = take_profit_exit(position, snap.close_px, full, params)
+    if reason != codes.REASON_NONE:
+        return reason, fraction
     return smart_exit(position, snap, profit, params), 1.0

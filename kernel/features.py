@@ -13,7 +13,7 @@ from typing import Final
 from kernel import indicators as ind
 from kernel.jit import device, loop
 from kernel.params import Params
-from kernel.records import Bools, Columns, Floats, Ints
+from kernel.records import Bools, Columns, Floats
 
 KIND_NONE: Final = 0
 KIND_CLOSE: Final = 1
@@ -39,8 +39,14 @@ SLOT_COUNT: Final = len(Columns._fields)
 Series = tuple[int, int, int, int]
 NO_SERIES: Final[Series] = (KIND_NONE, 0, 0, 0)
 
+OwnSeries = tuple[Series, Series, Series, Series]
+"""What a strategy has in its own four slots, `aux_1` to `aux_4`."""
+NO_OWN_SERIES: Final[OwnSeries] = (NO_SERIES, NO_SERIES, NO_SERIES, NO_SERIES)
 
-SERIES_FIELDS: Final = (
+MEAN_KINDS: Final = (KIND_EMA, KIND_BAND_MEAN)
+"""Kind of a mean of closes by its word: ema, sma."""
+
+SHARED_SERIES_FIELDS: Final = (
     "rsi_window_bars",
     "stoch_rsi_window_bars",
     "stoch_rsi_smooth_bars",
@@ -62,11 +68,14 @@ SERIES_FIELDS: Final = (
     "require_volume_confirmation",
     "entry_enable_slow_drift_entries",
 )
-"""Every parameter that `series_of` reads: rows equal in these share their series."""
+"""Every parameter that `shared_series` reads."""
 
 
-def series_of(params: Params) -> tuple[Series, ...]:
-    """The series that a strategy reads, one per slot; a slot that no rule reads has NO_SERIES."""
+def shared_series(params: Params) -> tuple[Series, ...]:
+    """The series of the rules that all strategies share, in the order of `Columns`.
+
+    A series that no rule reads is NO_SERIES.
+    """
     stoch = (
         KIND_STOCH_K,
         int(params.rsi_window_bars),
@@ -194,25 +203,3 @@ def fill_series(
                 column[t + 1, s] = series_next(kind, windows, memory[s], bar)
             else:
                 column[t + 1, s] = column[t, s]
-
-
-@device
-def columns_of(bank: Floats, slots: Ints) -> Columns:
-    """Views of the bank's series that `slots` point at, one per field of `Columns`."""
-    return Columns(
-        bank[slots[0]],
-        bank[slots[1]],
-        bank[slots[2]],
-        bank[slots[3]],
-        bank[slots[4]],
-        bank[slots[5]],
-        bank[slots[6]],
-        bank[slots[7]],
-        bank[slots[8]],
-        bank[slots[9]],
-        bank[slots[10]],
-        bank[slots[11]],
-        bank[slots[12]],
-        bank[slots[13]],
-        bank[slots[14]],
-    )

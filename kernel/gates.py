@@ -15,6 +15,13 @@ TMC_ADX_CAP: Final = 25.0
 
 
 @device
+def gates_hold(params: Params) -> bool:
+    """True if the gates and filters that are switched on bind the chosen strategy."""
+    is_trend = params.entry_strategy == codes.STRATEGY_TREND
+    return is_trend or bool(params.apply_trend_gates)
+
+
+@device
 def adx_floor(snap: Snapshot, params: Params) -> float:
     """ADX that a standard entry must exceed: the declared one, capped, then scaled."""
     floor = params.entry_min_adx
@@ -108,8 +115,13 @@ def adx_stalls(snap: Snapshot, params: Params) -> bool:
 
 @device
 def gate_failures(snap: Snapshot, floor: float, params: Params) -> int:
-    """Bits `codes.GATE_*` of every gate that fails; `floor` is `adx_floor`."""
+    """Bits `codes.GATE_*` of every gate that fails; `floor` is `adx_floor`.
+
+    None fails for a strategy that is not held to them.
+    """
     failures = 0
+    if not gates_hold(params):
+        return failures
     if is_ranging(snap, params):
         failures |= codes.GATE_RANGING
     if is_anomalous(snap, params):

@@ -92,7 +92,8 @@ def device(function: F) -> F:
 def loop(function: F) -> F:
     """`function` compiled like a `device`, but called where it stands and not inlined.
 
-    For the few functions that run over all bars: they are compiled once, whoever calls them.
+    For the few functions that run over all bars, and for those that run seldom and are called from
+    several places, such as a fill: they are compiled once, whoever calls them.
     """
     options = _jit_options()
 

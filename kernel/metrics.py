@@ -63,6 +63,8 @@ def ledger_stats(account: Account, stats: Stats) -> None:
     """Copy the ledger's totals; `curve_stats` has been called."""
     stats.gross_pnl_usd = account.gross_pnl_usd
     stats.fees_usd = account.fees_usd
+    stats.slippage_usd = account.slippage_usd
+    stats.funding_usd = account.funding_usd
     stats.turnover_usd = account.turnover_usd
     stats.gross_profit_usd = account.gross_profit_usd
     stats.gross_loss_usd = account.gross_loss_usd

@@ -12,7 +12,14 @@ PARAMS_FIELDS = [
     ("entry_slippage_bps", "f8"),
     ("exit_slippage_bps", "f8"),
     ("taker_fee_bps", "f8"),
+    ("maker_fee_bps", "f8"),
+    ("fee_schedule", "i8"),
     ("fee_on_unslipped_px", "i8"),
+    ("enable_funding", "i8"),
+    ("enable_venue_rounding", "i8"),
+    ("enable_liquidation", "i8"),
+    ("margin_mode", "i8"),
+    ("unknown_maintenance_frac", "f8"),
     ("allocation_frac", "f8"),
     ("leverage_low", "f8"),
     ("leverage_medium", "f8"),
@@ -52,6 +59,7 @@ PARAMS_FIELDS = [
     ("add_cooldown_minutes", "f8"),
     ("add_min_profit_atr", "f8"),
     ("add_min_confidence", "i8"),
+    ("exit_trigger", "i8"),
     ("stop_loss_atr", "f8"),
     ("enable_breakeven_stop", "i8"),
     ("breakeven_start_atr", "f8"),
@@ -154,8 +162,33 @@ PARAMS_FIELDS = [
     ("enable_auto_reverse", "i8"),
     ("auto_reverse_breadth_low", "f8"),
     ("auto_reverse_breadth_high", "f8"),
+    ("enable_gate", "i8"),
+    ("gate_breadth_low", "f8"),
+    ("gate_breadth_high", "f8"),
+    ("gate_btc_adx_min", "f8"),
+    ("gate_btc_atr_min_frac", "f8"),
+    ("gate_fail_open", "i8"),
     ("lookback_bars", "i8"),
     ("excursions_count_entry_bar", "i8"),
+    ("entry_strategy", "i8"),
+    ("apply_trend_gates", "i8"),
+    ("apply_trend_exits", "i8"),
+    ("ma_crossover_fast_window_bars", "i8"),
+    ("ma_crossover_slow_window_bars", "i8"),
+    ("ma_crossover_ma_kind", "i8"),
+    ("ma_crossover_confidence", "i8"),
+    ("quad_ma_fast_window_bars", "i8"),
+    ("quad_ma_middle_window_bars", "i8"),
+    ("quad_ma_slow_window_bars", "i8"),
+    ("quad_ma_trend_window_bars", "i8"),
+    ("quad_ma_ma_kind", "i8"),
+    ("quad_ma_confidence", "i8"),
+    ("rsi_reversion_window_bars", "i8"),
+    ("rsi_reversion_oversold", "f8"),
+    ("rsi_reversion_middle", "f8"),
+    ("rsi_reversion_overbought", "f8"),
+    ("rsi_reversion_trend_window_bars", "i8"),
+    ("rsi_reversion_confidence", "i8"),
 ]
 
 PARAMS = np.dtype((np.record, PARAMS_FIELDS))
@@ -168,7 +201,14 @@ class Params:
     entry_slippage_bps: float
     exit_slippage_bps: float
     taker_fee_bps: float
+    maker_fee_bps: float
+    fee_schedule: int  # 0 fixed, 1 by_volume
     fee_on_unslipped_px: int
+    enable_funding: int
+    enable_venue_rounding: int
+    enable_liquidation: int
+    margin_mode: int  # 0 cross, 1 isolated
+    unknown_maintenance_frac: float
     allocation_frac: float
     leverage_low: float
     leverage_medium: float
@@ -208,6 +248,7 @@ class Params:
     add_cooldown_minutes: float
     add_min_profit_atr: float
     add_min_confidence: int  # 0 low, 1 medium, 2 high
+    exit_trigger: int  # 0 close, 1 intrabar
     stop_loss_atr: float
     enable_breakeven_stop: int
     breakeven_start_atr: float
@@ -310,5 +351,30 @@ class Params:
     enable_auto_reverse: int
     auto_reverse_breadth_low: float
     auto_reverse_breadth_high: float
+    enable_gate: int
+    gate_breadth_low: float
+    gate_breadth_high: float
+    gate_btc_adx_min: float
+    gate_btc_atr_min_frac: float
+    gate_fail_open: int
     lookback_bars: int
     excursions_count_entry_bar: int
+    entry_strategy: int  # 0 trend, 1 ma_crossover, 2 quad_ma, 3 rsi_reversion
+    apply_trend_gates: int
+    apply_trend_exits: int
+    ma_crossover_fast_window_bars: int
+    ma_crossover_slow_window_bars: int
+    ma_crossover_ma_kind: int  # 0 ema, 1 sma
+    ma_crossover_confidence: int  # 0 low, 1 medium, 2 high
+    quad_ma_fast_window_bars: int
+    quad_ma_middle_window_bars: int
+    quad_ma_slow_window_bars: int
+    quad_ma_trend_window_bars: int
+    quad_ma_ma_kind: int  # 0 ema, 1 sma
+    quad_ma_confidence: int  # 0 low, 1 medium, 2 high
+    rsi_reversion_window_bars: int
+    rsi_reversion_oversold: float
+    rsi_reversion_middle: float
+    rsi_reversion_overbought: float
+    rsi_reversion_trend_window_bars: int
+    rsi_reversion_confidence: int  # 0 low, 1 medium, 2 high

@@ -6,9 +6,12 @@ from typing import Final
 
 from kernel import account as ledger
 from kernel import codes
-from kernel.jit import device
+from kernel.fills import DOWN, UP, lot_size
+from kernel.intrabar import rest_levels, rests_in_market
+from kernel.jit import device, loop
+from kernel.margin import capped_leverage
 from kernel.params import Params
-from kernel.records import Book, Candidate, Columns, Market, Output, Position, Snapshot
+from kernel.records import Book, Candidate, Market, Output, Position, Records, Rules, Snapshot
 from kernel.sizing import entry_margin_usd, leverage_of
 
 FAST_ADX_SLOPE: Final = 0.75
@@ -71,126 +74,143 @@ def may_add(book: Book, candidate: Candidate, snap: Snapshot, now_ms: int, param
 
 
 @device
+def order_of(
+    rules: Rules, s: int, px: float, wanted: tuple[float, float], room_usd: float, params: Params
+) -> tuple[float, float]:
+    """(size, margin) of an order within lots and the least notional; size 0 if it is dropped.
+
+    `wanted` is (margin, leverage), `room_usd` the margin that may still be used.
+    """
+    margin, leverage = wanted
+    size = lot_size(rules, s, margin * leverage / px, DOWN, params)
+    if size != margin * leverage / px:
+        margin = size * px / leverage
+    if size * px >= params.min_notional_usd:
+        return size, margin
+    size = lot_size(rules, s, params.min_notional_usd / px, UP, params)
+    margin = params.min_notional_usd / leverage
+    if size != params.min_notional_usd / px:
+        margin = size * px / leverage
+    if not params.bump_to_min_notional or margin > room_usd:
+        return 0.0, 0.0
+    return size, margin
+
+
+@device
 def fill_add(
+    rules: Rules,
     book: Book,
     out: Output,
     candidate: Candidate,
     snap: Snapshot,
-    now: tuple[int, float],
+    now: tuple[int, float, float],
     params: Params,
 ) -> None:
-    """Size and fill one add; `now` is (time, frozen equity)."""
-    now_ms, equity_usd = now
+    """Size and fill one add; `now` is (time, frozen equity, most margin in use)."""
+    now_ms, equity_usd, margin_max_usd = now
     if not may_add(book, candidate, snap, now_ms, params):
         return
-    position = book.positions[candidate.symbol]
-    margin = equity_usd * params.allocation_frac * params.add_margin_frac
-    notional = margin * position.leverage
-    if notional < params.min_notional_usd:
-        if not params.bump_to_min_notional:
-            out.counters[codes.COUNT_MIN_NOTIONAL] += 1
-            return
-        notional = params.min_notional_usd
-        margin = notional / position.leverage
-    used = ledger.margin_used_usd(book) + margin
-    if equity_usd * params.total_margin_max_frac - used < 0.0 or notional <= 0.0:
+    s = candidate.symbol
+    position = book.positions[s]
+    wanted = equity_usd * params.allocation_frac * params.add_margin_frac
+    room_usd = margin_max_usd - ledger.margin_used_usd(book)
+    order = (wanted, position.leverage)
+    size, margin = order_of(rules, s, snap.close_px, order, room_usd, params)
+    if size <= 0.0:
+        out.counters[codes.COUNT_MIN_NOTIONAL] += 1
+        return
+    if room_usd - margin < 0.0:
         out.counters[codes.COUNT_MARGIN] += 1
         return
-    order = (notional / snap.close_px, margin, position.leverage)
-    ledger.add_to_position(book, candidate, snap, order, now_ms, params)
+    filled = (size, margin, position.leverage)
+    ledger.add_to_position(rules, book, candidate, snap, filled, now_ms, params)
+    if rests_in_market(params):
+        rest_levels(position, snap, params)
     out.counters[codes.COUNT_ADDS] += 1
 
 
 @device
 def fill_entry(
+    rules: Rules,
     book: Book,
     out: Output,
     candidate: Candidate,
     snap: Snapshot,
-    now: tuple[int, float],
+    now: tuple[int, float, float],
     params: Params,
 ) -> bool:
-    """Size and fill one entry; True if a position was opened.  `now` is (time, frozen equity)."""
-    now_ms, equity_usd = now
-    if entry_cools(book, candidate.symbol, now_ms, params):
+    """Size and fill one entry; True if a position was opened.  `now` as in `fill_add`."""
+    now_ms, equity_usd, margin_max_usd = now
+    s = candidate.symbol
+    if entry_cools(book, s, now_ms, params):
         out.counters[codes.COUNT_ENTRY_COOLDOWN] += 1
         return False
-    headroom = equity_usd * params.total_margin_max_frac - ledger.margin_used_usd(book)
-    if headroom <= 0.0:
+    room_usd = margin_max_usd - ledger.margin_used_usd(book)
+    if room_usd <= 0.0:
         out.counters[codes.COUNT_MARGIN] += 1
         return False
-    leverage = leverage_of(candidate.confidence, params)
-    margin = entry_margin_usd(equity_usd, candidate, snap, params)
-    size = margin * leverage / snap.close_px
-    if margin > headroom:
-        size *= headroom / margin
-        margin = headroom
-    if size * snap.close_px < params.min_notional_usd:
-        margin = params.min_notional_usd / leverage
-        if not params.bump_to_min_notional or margin > headroom:
-            out.counters[codes.COUNT_MIN_NOTIONAL] += 1
-            return False
-        size = params.min_notional_usd / snap.close_px
+    margin = min(entry_margin_usd(equity_usd, candidate, snap, params), room_usd)
+    leverage = capped_leverage(rules, s, leverage_of(candidate.confidence, params), margin, params)
+    size, margin = order_of(rules, s, snap.close_px, (margin, leverage), room_usd, params)
     if size <= 0.0:
+        out.counters[codes.COUNT_MIN_NOTIONAL] += 1
         return False
-    ledger.open_position(book, candidate, snap, (size, margin, leverage), now_ms, params)
+    order = (size, margin, leverage)
+    ledger.open_position(rules, book, candidate, snap, order, now_ms, params)
+    if rests_in_market(params):
+        rest_levels(book.positions[s], snap, params)
     out.counters[codes.COUNT_ENTRIES] += 1
     return True
 
 
-@device
-def size_snapshot(columns: Columns, snap: Snapshot, market: Market, t: int, s: int) -> None:
-    """The part of a snapshot that sizing, adding and filling read."""
-    snap.close_px = columns.close_px[t + 1, s]
-    snap.high_px = market.high_px[t, s]
-    snap.low_px = market.low_px[t, s]
-    snap.atr = columns.atr[t + 1, s]
-    snap.atr_slope = snap.atr - columns.atr[t, s]
-    snap.adx = columns.adx[t + 1, s]
-    snap.adx_slope = snap.adx - columns.adx[t, s]
-    snap.rsi = columns.rsi[t + 1, s]
-
-
-@device
+@loop
 def fill_candidates(
-    market: Market,
-    columns: Columns,
-    params: Params,
-    book: Book,
-    out: Output,
-    now: tuple[int, int],
+    market: Market, rows: Records, book: Book, out: Output, now: tuple[int, int]
 ) -> None:
-    """Execute the queue of one instant; `now` is (row, candidates).
+    """Execute the queue of one instant; `now` is (instant, candidates).
 
     Equity is frozen once, after the exits.  Adds answer to the margin cap and their own limits;
-    entries to the entry budget, the position cap and the margin cap.
+    entries to the entry budget, the position cap and the margin cap.  The limits of the account are
+    those of the common parameters, `rows[0]`.
     """
-    t, count = now
-    now_ms = market.ts_close_ms[t]
-    snap = book.snaps[0]
-    close_px = columns.close_px[t + 1]
-    equity_usd = book.account[0].cash_usd + ledger.unrealised_usd(book, close_px)
+    k, count = now
+    now_ms = market.ts_close_ms[k]
+    equity_usd = book.account[0].cash_usd + ledger.unrealised_usd(book, market.mark_px[k + 1])
+    budget, most_open, margin_frac = account_limits(rows[0])
+    order = (now_ms, equity_usd, equity_usd * margin_frac)
     for _ in range(count):
-        k = best_candidate(book, count, 1)
-        if k < 0:
+        best = best_candidate(book, count, 1)
+        if best < 0:
             break
-        candidate = book.candidates[k]
+        candidate = book.candidates[best]
         candidate.score = -1
-        size_snapshot(columns, snap, market, t, candidate.symbol)
-        fill_add(book, out, candidate, snap, (now_ms, equity_usd), params)
+        s = candidate.symbol
+        fill_add(market.rules, book, out, candidate, book.snaps[s], order, rows[market.own[s]])
     entries = 0
     for _ in range(count):
-        k = best_candidate(book, count, 0)
-        if k < 0:
+        best = best_candidate(book, count, 0)
+        if best < 0:
             break
-        if entries >= params.entries_per_bar_max_count:
+        if entries >= budget:
             out.counters[codes.COUNT_MAX_ENTRIES] += 1
             break
-        if ledger.open_count(book) >= params.open_positions_max_count:
+        if book.account[0].open_count >= most_open:
             out.counters[codes.COUNT_MAX_POSITIONS] += 1
             break
-        candidate = book.candidates[k]
+        candidate = book.candidates[best]
         candidate.score = -1
-        size_snapshot(columns, snap, market, t, candidate.symbol)
-        if fill_entry(book, out, candidate, snap, (now_ms, equity_usd), params):
+        s = candidate.symbol
+        if fill_entry(
+            market.rules, book, out, candidate, book.snaps[s], order, rows[market.own[s]]
+        ):
             entries += 1
+
+
+@device
+def account_limits(params: Params) -> tuple[int, int, float]:
+    """(entries in one instant, open positions, margin in use as a share of equity), at most."""
+    return (
+        params.entries_per_bar_max_count,
+        params.open_positions_max_count,
+        params.total_margin_max_frac,
+    )

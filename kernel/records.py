@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Kinds = NDArray[np.int8]
 Records = NDArray[Any]
 
 
@@ -31,31 +32,78 @@ class Row(np.record):  # type: ignore[misc]  # final in the stubs alone
         return np.void.__getattribute__(self, name)
 
 
-class Market(NamedTuple):
-    """Bars of all symbols, rows are instants; `[T, S]` unless said otherwise.
+class Rules(NamedTuple):
+    """What the venue says of each symbol.
 
-    `ts_close_ms` is `[T]`.  Prices are USD, 0 where `present` is False.  `last_bar_index[S]` is the
-    row of a symbol's final bar, or T and more while the symbol lives.  `flags[S]` are
-    `codes.SYMBOL_*`; `tradable[S]` is False for symbols that are context only; `btc_index` is the
-    column of BTC, -1 without it.  `funding_rate_1h` is the last rate known at the close, 0 if none.
+    `size_scale` are the steps of size in one unit (0: unknown), `px_decimals` the most decimals of
+    a price (-1: unknown); `tier_count` margin tiers (0: unknown) begin at `tier_usd`, with
+    `tier_rate` maintenance margin per dollar and `tier_deduction_usd` taken off, `[S, J]`.
+    """
+
+    size_scale: Floats
+    px_decimals: Ints
+    tier_count: Ints
+    tier_usd: Floats
+    tier_rate: Floats
+    tier_deduction_usd: Floats
+
+
+class Market(NamedTuple):
+    """What is known of all symbols at each instant: T indicator bars, K instants, S symbols.
+
+    An instant is the close of any bar that decisions are made on; without finer bars K is T.
+    `ts_close_ms[K]` are the instants, `row_of[K]` is the last indicator bar closed there (-1 before
+    the first), `is_row[K]` says that it closes just there.
+
+    `exit_kind[K, S]` says which bar an exit is judged on: 0 none, 1 an exit bar, 2 an indicator
+    bar, for want of an exit bar; `open_px`, `high_px`, `low_px` `[K, S]` are that bar's, and
+    `exit_ms`, `interval_ms` the two lengths.  `mark_px[K+1, S]` is the last close known: row k+1
+    at instant k, row 0 before the first.  `entry_at[K, S]` marks closes of entry bars between those
+    of indicator bars; it has no rows when there are none.
+
+    Of indicator bars, `[T, S]`: `volume`, `present`, `funding_rate_1h` (last rate known at the
+    close, 0 if none), `member` (of the universe then), `tradable` (a member that may be entered).
+    `tradable_before[S]` is that of the bar before the first, `last_bar_index[S]` the row of a
+    symbol's final bar, or T and more while it lives.
+
+    `funding_px[K, S]` is what a unit of a long position pays at an instant, in USD, for all hours
+    due since the one before; `funding_due[K]` says that any is.
+
+    Per symbol: `flags` are `codes.SYMBOL_*`, `own` is the row of its parameters; `rules` are the
+    venue's.  `btc_index` is the column of BTC, -1 without it.
     """
 
     ts_close_ms: Ints
+    row_of: Ints
+    is_row: Bools
+    exit_kind: Kinds
+    open_px: Floats
     high_px: Floats
     low_px: Floats
+    mark_px: Floats
+    entry_at: Bools
+    exit_ms: int
+    interval_ms: int
     volume: Floats
     present: Bools
-    last_bar_index: Ints
-    flags: Ints
-    tradable: Bools
-    btc_index: int
     funding_rate_1h: Floats
+    member: Bools
+    tradable: Bools
+    tradable_before: Bools
+    last_bar_index: Ints
+    funding_px: Floats
+    funding_due: Bools
+    flags: Ints
+    own: Ints
+    rules: Rules
+    btc_index: int
 
 
 class Columns(NamedTuple):
     """The series that one strategy reads, each `[T+1, S]`: row t+1 is bar t, row t the one before.
 
-    A series that no active rule reads may be any of the others; see `kernel.features`.
+    A series that no active rule reads may be any of the others; see `kernel.features`.  What stands
+    in `aux_1` to `aux_4` is up to the chosen strategy.
     """
 
     close_px: Floats
@@ -73,20 +121,29 @@ class Columns(NamedTuple):
     vol_sma: Floats
     vol_short: Floats
     slow_slope_frac: Floats
+    aux_1: Floats
+    aux_2: Floats
+    aux_3: Floats
+    aux_4: Floats
 
 
 class Book(NamedTuple):
-    """All that persists from bar to bar, and scratch space that does not."""
+    """All that persists from instant to instant, and scratch space that does not.
+
+    `snaps` hold each symbol's last view; only finer bars need them to persist.  `volumes_usd` is a
+    ring of what was traded on the last days, `candidates` are scratch.
+    """
 
     account: Records
     positions: Records
     marks: Records
     snaps: Records
+    volumes_usd: Floats
     candidates: Records
 
 
 class Output(NamedTuple):
-    """Where a run writes: marked equity per row, trades (may be empty) and counters.
+    """Where a run writes: marked equity per instant, trades (may be empty) and counters.
 
     With `counts_gates` every gate is judged and counted; without it bars on which no entry mode
     can fire are passed over, which changes no decision.
@@ -102,7 +159,9 @@ class Snapshot:
     """One symbol's view at one instant.
 
     `macd_run` counts strict moves of the histogram in a row, negative while it falls;
-    `slow_slope_frac` is the slope of the slow EMA over price, `breadth` is 0 to 100.
+    `slow_slope_frac` is the slope of the slow EMA over price, `breadth` is 0 to 100; `aux_1` to
+    `aux_4` are the chosen strategy's own series, with their values at the symbol's previous bar;
+    the trend family has none and leaves them as they are.
     """
 
     close_px: float
@@ -126,6 +185,14 @@ class Snapshot:
     vol_sma: float
     vol_short: float
     slow_slope_frac: float
+    aux_1: float
+    aux_2: float
+    aux_3: float
+    aux_4: float
+    prev_aux_1: float
+    prev_aux_2: float
+    prev_aux_3: float
+    prev_aux_4: float
     breadth: float
     funding_rate_1h: float
     ts_ms: int
@@ -137,8 +204,11 @@ class Snapshot:
 class Position:
     """One symbol's holding; `side` FLAT means none.
 
-    `trail_px` 0 means no trailing stop yet, `entry_fee_usd` is what is not yet assigned to closed
-    parts, `realised_usd` is net of all fees, `min_px` and `max_px` are the extremes since entry.
+    `trail_px` 0 means no trailing stop yet.  `stop_px` and `target_atr` rest in the market where
+    exits are triggered inside a bar, as the last close set them.  `entry_fee_usd`,
+    `entry_slippage_usd` and `funding_usd` (received, negative when paid) are what is not yet
+    assigned to closed parts; `realised_usd` is net of all fees and funding; `min_px` and `max_px`
+    are the extremes since entry.
     """
 
     size: float
@@ -147,9 +217,13 @@ class Position:
     entry_atr_px: float
     entry_adx_threshold: float
     trail_px: float
+    stop_px: float
+    target_atr: float
     margin_usd: float
     leverage: float
     entry_fee_usd: float
+    entry_slippage_usd: float
+    funding_usd: float
     realised_usd: float
     min_px: float
     max_px: float
@@ -165,8 +239,12 @@ class Position:
 
 
 class Mark:
-    """What is remembered of a symbol between positions; times are 0 before the first event."""
+    """What is remembered of a symbol between positions; times are 0 before the first event.
 
+    `px` is the last close known when a run ended.
+    """
+
+    px: float
     bar_count: int
     ts_last_entry_ms: int
     ts_last_exit_ms: int
@@ -175,16 +253,30 @@ class Mark:
 
 
 class Account:
-    """One ledger: cash holds realised PnL less fees; margin is a use of equity, not a payment."""
+    """One ledger: cash holds realised PnL less fees; margin is a use of equity, not a payment.
+
+    `slippage_usd` is what fills cost against the prices they were decided on; it is in the PnL.
+    `funding_usd` is what was received, negative when paid.  `breadth`, `btc_state` and
+    `entries_shut` are the market as the last indicator bar saw it.  `fee_tier` is that of
+    `fee_day`, the last day with a fill.
+    """
 
     cash_usd: float
+    funding_usd: float
+    breadth: float
     fees_usd: float
+    slippage_usd: float
     gross_pnl_usd: float
     turnover_usd: float
     gross_profit_usd: float
     gross_loss_usd: float
     best_position_usd: float
     exposure_sum: float
+    btc_state: int
+    entries_shut: int
+    open_count: int
+    fee_day: int
+    fee_tier: int
     position_seq: int
     position_count: int
     win_count: int
@@ -215,6 +307,8 @@ class Trade:
     gross_pnl_usd: float
     entry_fee_usd: float
     exit_fee_usd: float
+    entry_slippage_usd: float
+    exit_slippage_usd: float
     funding_usd: float
     mae_frac: float
     mfe_frac: float
@@ -238,6 +332,8 @@ class Stats:
     net_pnl_usd: float
     gross_pnl_usd: float
     fees_usd: float
+    slippage_usd: float
+    funding_usd: float
     turnover_usd: float
     gross_profit_usd: float
     gross_loss_usd: float

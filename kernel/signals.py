@@ -1,11 +1,11 @@
-"""Signals: which side, how sure, and by which of the three entry modes; first that fires wins."""
+"""Signals: which side, how sure, by which entry mode; and what turns or stops one."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from kernel import codes
-from kernel.gates import trend_side
+from kernel.gates import gates_hold, trend_side
 from kernel.jit import device
 from kernel.params import Params
 from kernel.records import Snapshot
@@ -14,7 +14,9 @@ COUNTER_TREND_GATES: Final = codes.GATE_RANGING | codes.GATE_ANOMALY | codes.GAT
 """Gates that the two weaker modes share with the standard one, volume apart."""
 
 Signal = tuple[int, int, int, float]
-"""(side, confidence, entry mode, ADX threshold that let it in)."""
+"""(side, confidence, entry mode, ADX threshold that let it in; 0 without one)."""
+
+NO_SIGNAL: Final[Signal] = (codes.FLAT, codes.CONFIDENCE_LOW, codes.MODE_NONE, 0.0)
 
 
 @device
@@ -139,14 +141,24 @@ def slow_drift_signal(snap: Snapshot, failures: int, params: Params) -> Signal:
 
 
 @device
-def raw_signal(snap: Snapshot, failures: int, floor: float, params: Params) -> Signal:
-    """First signal of standard, pullback, slow drift; side FLAT if none fires."""
-    found = standard_signal(snap, failures, floor, params)
-    if found[0] == codes.FLAT and params.entry_enable_pullback_entries:
-        found = pullback_signal(snap, failures, params)
-    if found[0] == codes.FLAT and params.entry_enable_slow_drift_entries:
-        found = slow_drift_signal(snap, failures, params)
+def held_to_gates(found: Signal, failures: int) -> Signal:
+    """`found`, or nothing if a gate of a standard entry or BTC's gate of its side failed."""
+    if failures & codes.GATES_STANDARD:
+        return NO_SIGNAL
+    if failures & (codes.GATE_BTC_LONG if found[0] == codes.LONG else codes.GATE_BTC_SHORT):
+        return NO_SIGNAL
     return found
+
+
+@device
+def side_of_rule(side: int, params: Params) -> int:
+    """Side that the rule had signalled for a position of `side`; FLAT if that is not known.
+
+    With `enable_auto_reverse` the turn hung on the breadth of the entry's bar.
+    """
+    if params.enable_auto_reverse:
+        return codes.FLAT
+    return -side if params.reverse_entry_signal else side
 
 
 @device
@@ -171,13 +183,15 @@ def transformed_side(side: int, snap: Snapshot, params: Params) -> tuple[int, bo
 @device
 def ssf_allows(side: int, snap: Snapshot, params: Params) -> bool:
     """True if the MACD histogram has the sign of the side, or the filter is off."""
-    return not params.enable_ssf_filter or side * snap.macd_hist > 0.0
+    if not params.enable_ssf_filter or not gates_hold(params):
+        return True
+    return side * snap.macd_hist > 0.0
 
 
 @device
 def reef_allows(side: int, snap: Snapshot, params: Params) -> bool:
     """True if RSI is not at an extreme on the entry's side, or the filter is off."""
-    if not params.enable_reef_filter:
+    if not params.enable_reef_filter or not gates_hold(params):
         return True
     weak = snap.adx < params.reef_adx_threshold
     if side == codes.LONG:

@@ -1,8 +1,9 @@
-"""Speed and memory, measured: `python -m pipelines.bench [--data FILE]`, printed and in bench.json.
+"""Speed and memory, measured: `python -m pipelines.bench [--data FILE] [--data-5m FILE]`.
 
-Every figure comes from a process of its own with the compiled kernel in the cache, but for the cold
-compilation, which has an empty one.  CPU seconds are user plus system.  Without `--data` the bars
-are synthetic, of the same shape as the real ones that the limits were set on.
+The figures are printed and written to bench.json.  Each comes from a process of its own with the
+compiled kernel in the cache, but for the cold compilation, which has an empty one.  CPU seconds are
+user plus system.  Without `--data` the bars are synthetic, of the same shape as the real ones that
+the limits were set on.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from core.artifacts.tree import write_text_atomic
 from core.clock import cpu_s, monotonic_s
 
 SYNTHETIC_SYMBOLS, SYNTHETIC_BARS = 52, 6_469
+FINER_SYMBOLS, FINER_BARS = 11, 78 * 24
 SWEEP_SYMBOLS, SWEEP_BARS = 50, 8_760
 REPEATS = 3
 SWEEP_2000 = """kind: sweep-spec
@@ -69,6 +71,7 @@ def main(arguments: list[str]) -> int:
     """Exit code after measuring, or after one probe in a child process."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.bench")
     parser.add_argument("--data", type=Path, default=None, help="candles, parquet or CSV")
+    parser.add_argument("--data-5m", type=Path, default=None, help="5m candles of the same kind")
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
     parser.add_argument("--probe", nargs="+", default=None, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -76,13 +79,13 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(json.dumps(PROBES[options.probe[0]](*options.probe[1:])))
         return 0
     with tempfile.TemporaryDirectory(prefix="perpkit-bench-") as folder:
-        figures = measure(Path(folder), options.data)
+        figures = measure(Path(folder), options.data, options.data_5m)
     write_text_atomic(options.out, json.dumps({f.name: f.value for f in figures}, indent=1) + "\n")
     sys.stdout.write(table(figures))
     return 0
 
 
-def measure(folder: Path, data: Path | None) -> list[Figure]:
+def measure(folder: Path, data: Path | None, data_5m: Path | None = None) -> list[Figure]:
     """Every figure; the load is taken first, before the bench adds its own."""
     load_average = os.getloadavg()[0]
     store, wide = folder / "stores", folder / "wide"
@@ -104,6 +107,7 @@ def measure(folder: Path, data: Path | None) -> list[Figure]:
         "--root",
         str(folder),
     )
+    finer = finer_store(folder, data_5m)
     base, spec = folder / "base.yaml", folder / "sweep.yaml"
     perpkit("config", "init", "--out", str(base))
     write_text_atomic(spec, SWEEP_2000)
@@ -112,17 +116,24 @@ def measure(folder: Path, data: Path | None) -> list[Figure]:
     replay = ("replay", str(base), "--store", str(store), "--root", str(folder))
     perpkit(*replay)
     replays = [perpkit(*replay) for _ in range(REPEATS)]
+    sheet = (*replay, "--html")
+    sheets = [perpkit(*sheet) for _ in range(REPEATS)]
     helps = [perpkit("--help") for _ in range(REPEATS)]
     kernels = [probe("kernel", str(store)) for _ in range(REPEATS)]
+    subbars = [probe("subbars", str(finer)) for _ in range(REPEATS)]
     loads = [probe("load", str(store)) for _ in range(REPEATS)]
     swept = probe("sweep", str(wide), "1", "120")
     both = probe("sweep", str(wide), "2", "120")
+    fetched_rows = probe("fetch")["rows_per_s"]
     peak = perpkit("sweep", str(spec), "--store", str(store), "--root", str(folder))
     return [
         Figure("replay_process_cpu_s", least(c.cpu_s for c in replays), "s", 2.5),
+        Figure("replay_html_process_cpu_s", least(c.cpu_s for c in sheets), "s", 3.0),
         Figure("replay_kernel_s", least(k["cpu_s"] for k in kernels), "s", 0.15),
-        Figure("replay_peak_mb", max(c.peak_mb for c in replays), "MB"),
+        Figure("replay_subbars_kernel_s", least(k["cpu_s"] for k in subbars), "s", 0.1),
+        Figure("replay_peak_mb", max(c.peak_mb for c in replays), "MB", 400.0),
         Figure("store_load_cpu_s", least(one["cpu_s"] for one in loads), "s", 0.6),
+        Figure("fetch_rows_per_s", fetched_rows, "/s", 100e3, at_least=True),
         Figure("sweep_1t_symbol_bars_per_s", swept["rate"], "/s", 12e6, at_least=True),
         Figure("sweep_2t_symbol_bars_per_s", both["rate"], "/s"),
         Figure("sweep_1t_over_replay_rate", swept["rate"] / kernels[0]["rate"], "x"),
@@ -131,6 +142,20 @@ def measure(folder: Path, data: Path | None) -> list[Figure]:
         Figure("jit_cold_s", cold["wall_s"], "s", 30.0),
         Figure("load_average", load_average, ""),
     ]
+
+
+def finer_store(folder: Path, data_5m: Path | None) -> Path:
+    """A store of 1h and 5m bars: those of a file, longer bars made of them, or synthetic ones."""
+    store = folder / "finer"
+    place = ("--store", str(store), "--root", str(folder))
+    if data_5m is None:
+        count = ("--symbols-count", str(FINER_SYMBOLS), "--bars", str(FINER_BARS))
+        perpkit("fetch", "--synthetic", *count, "--interval", "1h,5m", *place)
+        return store
+    given = ("--from-file", str(data_5m), "--kind", "candles", "--interval", "5m")
+    perpkit("fetch", *given, *place)
+    perpkit("fetch", "--interval", "5m", "--resample", "1h", *place)
+    return store
 
 
 def least(values: Iterable[float]) -> float:
@@ -176,7 +201,7 @@ def probe_kernel(store: str) -> dict[str, float]:
     from core.store.market import load
     from schemas.strategy import Strategy
 
-    block = load(Path(store), "1h")
+    block = load(Path(store), Strategy())
     simulate(block, Strategy())
     times = []
     for _ in range(2 * REPEATS):
@@ -186,12 +211,31 @@ def probe_kernel(store: str) -> dict[str, float]:
     return {"cpu_s": min(times), "rate": block.bar_count / min(times)}
 
 
+def probe_subbars(store: str) -> dict[str, float]:
+    """CPU seconds of hourly decisions with 5m exits over the whole store, the best of a few."""
+    from core.simulate import simulate
+    from core.store.market import load
+    from schemas.strategy import strategy_from
+
+    strategy = strategy_from({"engine.interval": "1h", "engine.exit_interval": "5m"})
+    block = load(Path(store), strategy)
+    assert block.exit_bars is not None
+    simulate(block, strategy)
+    times = []
+    for _ in range(2 * REPEATS):
+        began_s = cpu_s()
+        simulate(block, strategy)
+        times.append(cpu_s() - began_s)
+    return {"cpu_s": min(times), "exit_bars": float(block.exit_bars.bar_count)}
+
+
 def probe_load(store: str) -> dict[str, float]:
     """CPU seconds of loading the store into aligned arrays, imports apart."""
     from core.store.market import load
+    from schemas.strategy import Strategy
 
     began_s = cpu_s()
-    block = load(Path(store), "1h")
+    block = load(Path(store), Strategy())
     return {"cpu_s": cpu_s() - began_s, "bars": float(block.bar_count)}
 
 
@@ -200,7 +244,7 @@ def probe_cold(store: str) -> dict[str, float]:
     from core.store.market import load
     from schemas.strategy import Strategy
 
-    block = load(Path(store), "1h")
+    block = load(Path(store), Strategy())
     short = block.rows(0, 300)
     began_s = monotonic_s()
     from core.grid import run_grid
@@ -220,7 +264,7 @@ def probe_sweep(store: str, threads: str, rows: str) -> dict[str, float]:
     from core.simulate import Window
     from core.store.market import load
     from schemas.records import to_records
-    from schemas.strategy import strategy_from
+    from schemas.strategy import Strategy, strategy_from
 
     chance = np.random.default_rng(1)
     strategies = [
@@ -237,7 +281,7 @@ def probe_sweep(store: str, threads: str, rows: str) -> dict[str, float]:
         )
         for k in range(int(rows))
     ]
-    block = load(Path(store), "1h")
+    block = load(Path(store), Strategy())
     params = to_records(strategies)
     run_grid(block, params[:1], window=Window(), initial_equity_usd=1e4, threads=1)
     began_s = monotonic_s()
@@ -246,11 +290,20 @@ def probe_sweep(store: str, threads: str, rows: str) -> dict[str, float]:
     return {"rate": bars / (monotonic_s() - began_s)}
 
 
+def probe_fetch() -> dict[str, float]:
+    """Candles per wall second from a venue on this machine into an empty store."""
+    from pipelines.bench_venue import probe_fetch
+
+    return probe_fetch()
+
+
 PROBES: dict[str, Callable[..., dict[str, float]]] = {
     "kernel": probe_kernel,
+    "subbars": probe_subbars,
     "load": probe_load,
     "cold": probe_cold,
     "sweep": probe_sweep,
+    "fetch": probe_fetch,
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from core.artifacts.hashing import sha256_file
 from core.artifacts.tree import Run, read_artifact, resolve_artifact
 from core.clock import utc_iso
-from core.config import LoadedStrategy, load_strategy
+from core.config import LoadedStrategy, load_strategy, require_own_symbols
 from core.errors import HaltError, InputError, RefusedError, UsageError
 from core.market.bars import BarBlock
 from core.store.ledger import TrialLine, overlapping, venue_of
@@ -17,6 +17,7 @@ from core.store.market import load
 from core.windows import cut_windows, longest_window_bars, refuse_overlap
 from kernel.jit import kernel_id
 from schemas.artifact import Envelope, Source
+from schemas.strategy import Strategy
 from schemas.sweep import SweepCandidate, SweepReport
 
 
@@ -127,15 +128,17 @@ def _case_of_config(
     path: Path, store: Path, holdout_frac: float, initial_equity_usd: float
 ) -> Case:
     loaded = load_strategy(path)
-    strategy = loaded.common()
-    block = load(store, strategy.engine.interval)
+    block = load(store, loaded.strategy)
+    require_own_symbols(loaded, block)
     windows = cut_windows(
         block.ts_open_ms,
         block.interval_ms,
         start_ms=None,
         end_ms=None,
         holdout_frac=holdout_frac,
-        purge_bars=longest_window_bars(strategy, ()),
+        purge_bars=max(
+            longest_window_bars(each, ()) for each in (loaded.strategy, *loaded.symbols.values())
+        ),
     )
     return Case(
         candidates=(Candidate(path, loaded),),
@@ -163,11 +166,12 @@ def _case_of_sweep(path: Path, root: Path, store: Path) -> Case:
             hint=f"every row had fewer than {report.spec.min_positions} positions: widen the axes, "
             "or search more bars",
         )
-    block, warnings = _block_of_sweep(path, envelope, report, store)
+    candidates = tuple(_candidate(path.parent.parent, entry) for entry in report.top)
+    block, warnings = _block_of_sweep(path, envelope, report, store, candidates[0].loaded.strategy)
     if report.interrupted:
         warnings.append("the sweep was stopped before its end; only what it reached is judged")
     return Case(
-        candidates=tuple(_candidate(path.parent.parent, entry) for entry in report.top),
+        candidates=candidates,
         block=block,
         symbols=report.symbols,
         holdout=holdout,
@@ -193,10 +197,13 @@ def _refuse_other_rules(path: Path, envelope: Envelope) -> None:
 
 
 def _block_of_sweep(
-    path: Path, envelope: Envelope, report: SweepReport, store: Path
+    path: Path, envelope: Envelope, report: SweepReport, store: Path, strategy: Strategy
 ) -> tuple[BarBlock, list[str]]:
-    """The bars up to the end of the sweep's holdout, and what is odd about them."""
-    whole = load(store, report.interval)
+    """The bars up to the end of the sweep's holdout, and what is odd about them.
+
+    All candidates of a sweep share their intervals and their universe, which no axis varies.
+    """
+    whole = load(store, strategy)
     if whole.synthetic != envelope.synthetic:
         kinds = {True: "made-up", False: "recorded"}
         raise RefusedError(

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from core.clock import utc_iso
-from core.errors import UsageError
+from core.errors import RefusedError, UsageError
 from core.market.bars import Floats, Ints, block_from_rows, interval_to_ms, nearest, rows_sha256
 from core.market.quality import (
     OUTLIER_MOVE_FRAC,
     OUTLIER_RATE_FRAC,
     OUTLIER_SIGMAS,
     VOLUME,
+    Outliers,
     find_gaps,
     find_outliers,
     find_rate_outliers,
 )
-from core.store import candles, funding
+from core.store import candles, contexts, funding
 from core.store.series import IngestCounts, Origin, StoredRows
 from pipelines.rows import FileRows, Holds
 from schemas.fetch import DataReport, IngestReport, SourceRows, SymbolData
@@ -39,6 +40,7 @@ LIMITS: dict[str, bool] = {
     "duplicates": False,
     "crossed_ohlc": False,
 }
+INSTANT_MS = 1 << 62
 IN_SOURCE = ("duplicates", "crossed_ohlc")
 
 
@@ -91,36 +93,54 @@ def broken_limits(report: DataReport, limits: Sequence[Limit]) -> list[str]:
     return broken
 
 
+def limits_refusal(report: DataReport, limits: Sequence[Limit], path: Path) -> RefusedError | None:
+    """The answer of a fetch whose report, at `path`, breaks limits; None when it breaks none."""
+    broken = broken_limits(report, limits)
+    if not broken:
+        return None
+    return RefusedError(
+        f"the data breaks {len(broken)} of {len(limits)} limits: {'; '.join(broken)}",
+        at=str(path),
+        hint=f"`perpkit show {path}` lists each symbol; mend the data or the --require",
+    )
+
+
+def stored_series(store: Path, holds: Holds, interval: str) -> StoredRows:
+    """The whole series that the store holds."""
+    if holds == "candles":
+        return candles.load_rows(store, interval)
+    return funding.load(store) if holds == "funding" else contexts.load(store)
+
+
 def report_of(
-    store: Path,
+    series: StoredRows,
     holds: Holds,
     interval: str,
     origin: Origin,
     source: FileRows,
-    counts: IngestCounts,
+    counts: IngestCounts | None,
 ) -> DataReport:
-    """What the whole series in the store looks like after the fetch, and what the source held."""
-    if holds == "candles":
-        stored = candles.load_rows(store, interval)
-        block = block_from_rows(stored.rows, interval, synthetic=stored.synthetic)
-        digest = block.sha256
-    else:
-        stored = funding.load(store)
-        digest = rows_sha256(stored.rows)
-    symbols = _symbols(stored, holds, interval_to_ms(interval), source)
+    """What the whole series looks like after the fetch, and what the source held.
+
+    Without `counts` nothing was stored, and the series is that of the source's good rows.
+    """
+    # Contexts are instants: nothing is expected between two of them.
+    unit_ms = INSTANT_MS if holds == "contexts" else interval_to_ms(interval)
+    symbols = _symbols(series, holds, unit_ms, source)
     return DataReport(
         holds=holds,
         interval=interval,
         source=origin.source,
-        store_sha256=digest,
-        first_utc=min(symbol.first_utc for symbol in symbols),
-        last_utc=max(symbol.last_utc for symbol in symbols),
+        stored=counts is not None,
+        store_sha256=_digest(series, holds, interval),
+        first_utc=min((symbol.first_utc for symbol in symbols), default=None),
+        last_utc=max((symbol.last_utc for symbol in symbols), default=None),
         symbol_count=len(symbols),
         bars=sum(symbol.bars for symbol in symbols),
-        bars_fewest=min(symbol.bars for symbol in symbols),
+        bars_fewest=min((symbol.bars for symbol in symbols), default=0),
         gaps=sum(symbol.gaps for symbol in symbols),
         missing_bars=sum(symbol.missing_bars for symbol in symbols),
-        gap_longest_bars=max(symbol.gap_longest_bars for symbol in symbols),
+        gap_longest_bars=max((symbol.gap_longest_bars for symbol in symbols), default=0),
         outliers=sum(symbol.outliers for symbol in symbols),
         outlier_sigmas=OUTLIER_SIGMAS,
         outlier_move_frac=OUTLIER_MOVE_FRAC if holds == "candles" else OUTLIER_RATE_FRAC,
@@ -132,15 +152,18 @@ def report_of(
             unclosed=source.unclosed,
             **source.bad_counts,
         ),
-        ingest=IngestReport(
-            inserted=counts.inserted, unchanged=counts.unchanged, revised=counts.revised
-        ),
+        ingest=IngestReport(**asdict(counts or IngestCounts(0, 0, 0))),
         symbols=symbols,
     )
 
 
 def fetch_line(report: DataReport, counts: IngestCounts) -> str:
     """One line about a fetch, for a person who watches it end."""
+    if not report.stored:
+        return (
+            f"fetch {report.holds} {report.interval}: nothing stored; {report.bad_rows:,} of"
+            f" {report.source_rows.rows:,} rows are bad, {report.bars:,} are good"
+        )
     changed = counts.inserted or counts.revised
     revised = f", {counts.revised:,} revised" if counts.revised else ""
     return (
@@ -150,6 +173,12 @@ def fetch_line(report: DataReport, counts: IngestCounts) -> str:
         f" {report.bars:,} rows, {report.first_utc} to {report.last_utc}, gaps: {report.gaps},"
         f" outliers: {report.outliers}"
     )
+
+
+def _digest(series: StoredRows, holds: Holds, interval: str) -> str:
+    if holds == "candles" and len(series.rows):
+        return block_from_rows(series.rows, interval, synthetic=series.synthetic).sha256
+    return rows_sha256(series.rows)
 
 
 def _symbols(
@@ -177,8 +206,10 @@ def _symbol(
     if holds == "candles":
         outliers = find_outliers(ts_ms, values, interval_ms)
         still = int((values[:, VOLUME] == 0.0).sum())
-    else:
+    elif holds == "funding":
         outliers, still = find_rate_outliers(values[:, 0]), 0
+    else:
+        outliers, still = Outliers(0, 0.0, -1), 0
     worst = outliers.move_max_index
     return SymbolData(
         symbol=name,

@@ -2,6 +2,7 @@
 # The main job, end to end: fetch, sweep, validate, deploy, replay, show.
 #
 #   DATA=candles.parquet   run on recorded candles instead of a synthetic market
+#   SEED=2                 another synthetic market
 #   EDGE=0                 synthetic market without the planted trend: everything must be refused
 #   DEMO_ROOT=FOLDER       where everything is written, emptied first; .demo of the checkout if left
 #
@@ -13,6 +14,7 @@ absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$PWD/$1" ;; 
 say() { printf '\n--- %s\n' "$*"; }
 
 edge=${EDGE:-1}
+seed=${SEED:-1}
 data=${DATA:+$(absolute "$DATA")}
 root=${DEMO_ROOT:+$(absolute "$DEMO_ROOT")}
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -37,8 +39,8 @@ if [ -n "$data" ]; then
   say "fetch: recorded candles from $data"
   perpkit fetch --from-file "$data" --kind candles --interval 1h "${stored[@]}" --root "$root"
 else
-  say "fetch: a synthetic market, seed 1, planted trend x $edge (nothing real is in it)"
-  perpkit fetch --synthetic --seed 1 --edge "$edge" "${stored[@]}" --root "$root"
+  say "fetch: a synthetic market, seed $seed, planted trend x $edge (nothing real is in it)"
+  perpkit fetch --synthetic --seed "$seed" --edge "$edge" "${stored[@]}" --root "$root"
 fi
 
 say "sweep: the grid of config/sweep.demo.yaml, on all but the holdout"

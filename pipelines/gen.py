@@ -22,6 +22,12 @@ def _params() -> str:
     return params_source()
 
 
+def _strategies() -> str:
+    from schemas.render_strategies import strategies_source
+
+    return strategies_source()
+
+
 def _strategy_schema() -> str:
     from schemas.render_schema import strategy_schema_text
 
@@ -48,6 +54,7 @@ def _reference_preset() -> str:
 
 FILES: dict[str, Callable[[], str]] = {
     "kernel/params.py": _params,
+    "kernel/strategies.py": _strategies,
     f"{SCHEMAS}/strategy.schema.json": _strategy_schema,
     "config/strategy.example.yaml": _example,
     "config/presets/reference.yaml": _reference_preset,

@@ -11,22 +11,31 @@ from core.artifacts.hashing import canonical_json, sha256_hex
 from core.artifacts.manifest import RunningCommand, running_command
 from core.artifacts.tree import read_artifact, write_artifact
 from core.clock import Clock, parse_utc_ms, utc_iso
-from core.config import LoadedStrategy, load_strategy
+from core.config import LoadedStrategy, load_strategy, require_own_symbols
 from core.errors import InputError, UsageError
+from core.funding_coverage import funding_coverage
 from core.market.bars import BarBlock
+from core.market.instants import require_cover
+from core.market.record import tradable_of
 from core.ratios import ratios
-from core.report import breakdowns, daily_curve, excursions
-from core.simulate import Simulation, State, Window, simulate
+from core.report import breakdowns, costs, daily_curve, excursions
+from core.simulate import Simulation, State, Window, rows_of, simulate
 from core.store.market import load
 from core.trades import trades_sha256
 from kernel.jit import is_compiled, kernel_id
+from pipelines.replay_warnings import replay_warnings
+from pipelines.sheet_data import Replayed
 from schemas.artifact import Source
+from schemas.parameters import values_of
 from schemas.replay import ReplayReport, Span
 from schemas.state import RunState
 
 Note = Callable[[str], None]
 EQUITY_USD = 10_000.0
 """Equity to begin with when none is given."""
+
+NO_HOURS = "no position was held when funding fell due"
+FUNDING_OFF = "funding is off (trade.enable_funding)"
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,8 @@ class ReplayRequest:
     root: Path
     run_id: str | None = None
     interval: str | None = None
+    exit_interval: str | None = None
+    entry_interval: str | None = None
     symbols: tuple[str, ...] = ()
     start: str | None = None
     end: str | None = None
@@ -48,6 +59,7 @@ class ReplayRequest:
     trades_out: Path | None = None
     indicators_out: Path | None = None
     state_out: Path | None = None
+    html: bool = False
     force: bool = False
 
 
@@ -59,6 +71,7 @@ class ReplayResult:
     report: ReplayReport
     files: list[Path]
     warnings: list[str] = field(default_factory=list)
+    sheet: Path | None = None
 
 
 def run(request: ReplayRequest, clock: Clock, note: Note) -> ReplayResult:
@@ -69,17 +82,28 @@ def run(request: ReplayRequest, clock: Clock, note: Note) -> ReplayResult:
     """
     request = replace(request, symbols=tuple(sorted(set(request.symbols))))
     _refuse_beside_state(request)
-    sets = request.sets
-    if request.interval is not None:
-        sets = (*sets, f"engine.interval={request.interval}")
+    sets = (*request.sets, *_interval_sets(request))
     loaded = load_strategy(request.config, mode=request.mode, sets=sets)
-    block = load(request.store, loaded.common().engine.interval)
+    block = load(request.store, loaded.strategy)
     block.columns_of(request.symbols)
+    require_own_symbols(loaded, block)
     window = window_of(request.start, request.end)
+    first, end = rows_of(block, window)
+    require_cover(block, first, end, tradable_of(block, request.symbols))
     with running_command(
         request.root, clock, request.run_id, command="replay", argv=sys.argv[1:]
     ) as running:
         return _replay(request, sets, loaded, block, window, running, clock, note)
+
+
+def _interval_sets(request: ReplayRequest) -> list[str]:
+    """The interval options as the `--set` that each equals."""
+    given = {
+        "interval": request.interval,
+        "exit_interval": request.exit_interval,
+        "entry_interval": request.entry_interval,
+    }
+    return [f"engine.{name}={value}" for name, value in given.items() if value is not None]
 
 
 def listed_symbols(text: str) -> tuple[str, ...]:
@@ -150,16 +174,19 @@ def _replay(  # noqa: PLR0913
         sources.append(source)
     name = f"{loaded.config_id[:12]}-{_inputs_id(request, sets, window, sources)}"
     path = running.run.path(ReplayReport.folder, f"{name}.json")
-    wants_files = request.trades_out or request.indicators_out or request.state_out
+    sheet = running.run.path("reports", f"{name}.html") if request.html else None
+    others = (request.trades_out, request.indicators_out, request.state_out)
+    wants_files = any(others) or (sheet is not None and not sheet.exists())
     if path.exists() and not request.force and not wants_files:
-        running.outputs.append(path)
+        running.outputs += [path] if sheet is None else [path, sheet]
         report = read_artifact(path, ReplayReport)[1]
-        return ReplayResult(path, report, [], _warnings(report, state, block))
+        return ReplayResult(path, report, [], replay_warnings(report, state, block), sheet)
     if not is_compiled():
         note("compiling the decision kernel, once per version: about 15 s")
     simulation = simulate(
         block,
         loaded.strategy,
+        symbols=loaded.symbols,
         window=window,
         initial_equity_usd=_equity_usd(request),
         state=state,
@@ -179,7 +206,14 @@ def _replay(  # noqa: PLR0913
         force=request.force,
     )
     running.outputs.append(path)
-    return ReplayResult(path, report, files, _warnings(report, state, block))
+    if sheet is not None:
+        from pipelines.tear_sheet import write_sheet
+
+        replayed = Replayed(
+            simulation, block, values_of(loaded.strategy), report.symbol_configurations
+        )
+        running.outputs.append(write_sheet(sheet, read_artifact(path, ReplayReport)[0], replayed))
+    return ReplayResult(path, report, files, replay_warnings(report, state, block), sheet)
 
 
 def _equity_usd(request: ReplayRequest) -> float:
@@ -248,14 +282,25 @@ def report_of(
     """The report's body of a simulation."""
     metrics = simulation.metrics
     derived, why = ratios(metrics)
+    charged = [
+        s for s in block.symbols if loaded.symbols.get(s, loaded.strategy).trade.enable_funding
+    ]
+    coverage = funding_coverage(simulation, block, charged)
+    if coverage.frac is None:
+        why = {**why, "funding_coverage_frac": NO_HOURS if charged else FUNDING_OFF}
     return ReplayReport(
         config_id=loaded.config_id,
+        configuration=values_of(loaded.strategy),
+        symbol_configurations={name: values_of(own) for name, own in loaded.symbols.items()},
         mode=request.mode,
         sets=sets,
         span=span_of(simulation, block, request.symbols),
         equity_start_usd=simulation.equity_start_usd,
         metrics={**metrics, **derived},
         null_reasons=why,
+        costs=costs(simulation),
+        funding_coverage_frac=coverage.frac,
+        funding_missing_hours=coverage.missing,
         **breakdowns(simulation),
         excursions=excursions(simulation.trades),
         gates=simulation.counters,
@@ -286,30 +331,6 @@ def span_of(simulation: Simulation, block: BarBlock, tradable: tuple[str, ...]) 
         tradable=tradable or None,
         missing_bars=missing,
     )
-
-
-def _warnings(report: ReplayReport, state: State | None, block: BarBlock) -> list[str]:
-    """What the user should know of the bars: those missing inside, and those before the first."""
-    warnings = gap_warnings(report)
-    first_ms = parse_utc_ms(report.span.first_open_utc)
-    if state is not None and first_ms > state.ts_ms:
-        count = (first_ms - state.ts_ms) // block.interval_ms
-        warnings.append(
-            f"{count} bars are missing between the state, which stands at {utc_iso(state.ts_ms)},"
-            f" and the first bar at {report.span.first_open_utc}"
-        )
-    return warnings
-
-
-def gap_warnings(report: ReplayReport) -> list[str]:
-    """One warning if bars are missing inside the window."""
-    missing = report.span.missing_bars
-    if not missing:
-        return []
-    worst = sorted(missing, key=lambda symbol: (-missing[symbol], symbol))[:3]
-    named = ", ".join(f"{symbol} {missing[symbol]}" for symbol in worst)
-    total = sum(missing.values())
-    return [f"{total} bars are missing inside the window and were not filled ({named})"]
 
 
 def write_files(

@@ -18,35 +18,22 @@ from core.clock import LATEST_MS, utc_iso
 from core.errors import InputError
 from core.market.bars import (
     DAY_MS,
-    HOUR_MS,
-    MINUTE_MS,
     Bools,
     Floats,
     Ints,
     Rows,
     phase_unit_ms,
 )
-from core.market.quality import CLOSE, HIGH, LOW, OPEN, VOLUME
+from core.market.funding import FUNDING_LATE_MS, due_hours_ms
+from core.market.quality import REASON_TEXT, REASONS, broken_bars
 
-Holds = Literal["candles", "funding"]
+Holds = Literal["candles", "funding", "contexts"]
 PARQUET_MAGIC = b"PAR1"
 SHOWN = 5
 # 2009-01-01: earlier times are seconds given as milliseconds, or nonsense.
 EARLIEST_MS = 1_230_768_000_000
 # Names that the venue and its neighbours use; nothing that breaks a comma-separated option.
 SYMBOL_PATTERN = r"^[A-Za-z0-9@][A-Za-z0-9@_.:/-]{0,39}$"
-# A funding payment is stamped at most this long before or after the hour it fell due at; the
-# longest delay in two years of the venue's history is 24 minutes.
-FUNDING_EARLY_MS = MINUTE_MS
-FUNDING_LATE_MS = 30 * MINUTE_MS
-REASONS = ("unnamed", "misaligned", "not_finite", "not_positive", "crossed_ohlc")
-REASON_TEXT = {
-    "unnamed": "no usable symbol or time",
-    "misaligned": "time off the interval's grid",
-    "not_finite": "a value is missing, NaN or infinite",
-    "not_positive": "a price at or below zero, or volume below zero",
-    "crossed_ohlc": "crossed OHLC",
-}
 
 
 @dataclass(frozen=True)
@@ -105,7 +92,7 @@ def read_rows(path: Path, holds: Holds, interval_ms: int, now_ms: int) -> FileRo
     columns = _to_columns(frame, path, LAYOUTS[holds])
     ts_ms = columns.ts_ms
     if holds == "funding":  # keyed by the hour it fell due at; see core/store/funding.py
-        ts_ms = (ts_ms + FUNDING_EARLY_MS) // HOUR_MS * HOUR_MS
+        ts_ms = due_hours_ms(ts_ms)
     reason = _judge(columns, ts_ms, holds, interval_ms)
     length_ms = interval_ms if holds == "candles" else 0
     unclosed = (reason < 0) & (ts_ms + length_ms > now_ms)
@@ -254,7 +241,7 @@ def _judge(columns: _Columns, ts_ms: Ints, holds: Holds, interval_ms: int) -> In
             )
         else:
             misaligned = ts_ms % interval_ms != _phase_ms(ts_ms[~unnamed], interval_ms)
-            broken = _broken_bars(columns.values)
+            broken = broken_bars(columns.values)
     return np.select([unnamed, misaligned, *broken], list(range(len(REASONS))), -1).astype(np.int64)
 
 
@@ -265,15 +252,6 @@ def _phase_ms(ts_ms: Ints, interval_ms: int) -> int:
     at_midnight = ts_ms[ts_ms % DAY_MS == 0]
     phases, counts = np.unique(at_midnight % interval_ms, return_counts=True)
     return int(phases[np.argmax(counts)]) if len(phases) else 0
-
-
-def _broken_bars(bars: Floats) -> tuple[Bools, Bools, Bools]:
-    """Which bars have a value that is not finite, not positive, or a crossed OHLC."""
-    body = bars[:, [OPEN, CLOSE]]
-    not_finite = np.asarray(~np.isfinite(bars).all(axis=1))
-    not_positive = np.asarray((bars[:, :VOLUME].min(axis=1) <= 0.0) | (bars[:, VOLUME] < 0.0))
-    crossed = np.asarray((bars[:, HIGH] < body.max(axis=1)) | (bars[:, LOW] > body.min(axis=1)))
-    return not_finite, not_positive, crossed
 
 
 def _repeats(columns: _Columns, ts_ms: Ints, order: Ints) -> Bools:

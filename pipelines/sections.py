@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ MAX_INLINE = 6
 FIRST_TS_MS = 1_000_000_000_000
 SHORT_HASH = 12
 PAGE_COLUMNS = 118
+NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?( %)?")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Section:
 
 Renderer = Callable[[Mapping[str, Any]], list[Section]]
 Headline = Callable[[Mapping[str, Any]], str]
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell holds a number, or says that there is none."""
+    return text in ("-", "") or NUMBER.fullmatch(text) is not None
 
 
 def fields(body: Mapping[str, Any], title: str = "") -> list[Section]:

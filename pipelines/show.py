@@ -7,13 +7,16 @@ as its fields, aligned, long lists shortened.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.artifacts.runs import FOLDERS, Run, resolve_artifact
-from core.artifacts.tree import read_any, read_artifact
+from core.artifacts.manifest import running_command
+from core.artifacts.runs import FOLDERS, PREFIX, Run, resolve_artifact
+from core.artifacts.tree import read_any, read_artifact, write_text_atomic
+from core.clock import Clock
 from core.errors import InputError
 from pipelines.sections import (
     PAGE_COLUMNS,
@@ -26,6 +29,7 @@ from pipelines.sections import (
 )
 from pipelines.show_reports import HEADLINES, RENDERERS, command_section
 from schemas.artifact import Envelope, RunMetadata
+from schemas.replay import ReplayReport
 
 MAX_FILES_PER_FOLDER = 40
 LONG_HASH = re.compile(r"[0-9a-f]{64}")
@@ -52,6 +56,63 @@ def describe(root: Path, text: str) -> Page:
             hint=f"`perpkit config show {found}` shows a strategy",
         )
     return _artifact_page(found)
+
+
+def write_html(
+    root: Path, text: str, store: Path | None, clock: Clock, note: Callable[[str], None]
+) -> Path:
+    """The file that now holds the page of a run or artifact for a browser.
+
+    It lies in `reports/` of the run, whose metadata names it; beside an artifact that lies in no
+    run.  A replay report becomes a tear sheet, with trades where its bars are at hand; `note` is
+    told when they are not.
+    """
+    found = resolve_artifact(root, text)
+    shown = describe(root, text)
+    if isinstance(found, Run):
+        run: Run | None = found
+        name = f"run_{found.run_id}"
+    else:
+        run, name = run_of(found), found.stem
+    if run is None:
+        target = shown.path.with_suffix(".html")
+        write_text_atomic(target, _html(shown, store, note))
+        return target
+    with running_command(run.root, clock, run.run_id, command="show", argv=sys.argv[1:]) as running:
+        target = run.path("reports", f"{name}.html")
+        write_text_atomic(target, _html(shown, store, note))
+        running.outputs.append(target)
+    return target
+
+
+def run_of(path: Path) -> Run | None:
+    """The run in whose tree a file lies, or None."""
+    for folder in (path.parent, path.resolve().parent):
+        run_dir = folder.parent
+        if folder.name in FOLDERS and run_dir.name.startswith(PREFIX) and len(run_dir.parts) > 2:
+            return Run(run_dir.parents[2], run_dir.name.removeprefix(PREFIX), run_dir.parent.name)
+    return None
+
+
+def _html(shown: Page, store: Path | None, note: Callable[[str], None]) -> str:
+    from pipelines.sheet_page import plain_page
+
+    plain = shown.data.get("artifact")
+    if plain is None or plain["kind"] != ReplayReport.kind:
+        return plain_page(shown.sections[0].title, shown.sections)
+    from pipelines.rerun import rerun
+    from pipelines.tear_sheet import tear_sheet
+
+    envelope = Envelope.model_validate(plain)
+    report = ReplayReport.model_validate(envelope.body)
+    try:
+        again = rerun(shown.path, envelope, report, store)
+    except InputError as error:
+        if store is not None:
+            raise
+        note(f"without trades and candles: {error.what} ({error.at})")
+        return tear_sheet(envelope, None)
+    return tear_sheet(envelope, again.replayed())
 
 
 def _artifact_page(path: Path) -> Page:

@@ -25,6 +25,8 @@ METRICS: tuple[tuple[str, str, str], ...] = (
     ("return_frac", "return on the equity at the start", "%"),
     ("gross_pnl_usd", "PnL before fees", "USD"),
     ("fees_usd", "fees", "USD"),
+    ("slippage_usd", "slippage, within the PnL", "USD"),
+    ("funding_usd", "funding received, within the net PnL", "USD"),
     ("turnover_usd", "turnover, all fills", "USD"),
     ("equity_end_usd", "equity at the end", "USD"),
     ("drawdown_max_frac", "largest drawdown, marked", "%"),
@@ -102,6 +104,7 @@ def replay_sections(body: Mapping[str, Any]) -> list[Section]:
         _result(body),
         _span(body),
         _metrics(body),
+        *_costs(body["costs"]),
         *(_breakdown(title, ordered(body[key])) for key, title, ordered in BREAKDOWNS if body[key]),
         *_symbols(body["by_symbol"]),
         _excursions(body["excursions"]),
@@ -156,8 +159,19 @@ def _span(body: Mapping[str, Any]) -> Section:
         ),
         ("traded", "all symbols" if span["tradable"] is None else listed(span["tradable"], 10)),
         ("missing bars", holes),
+        ("funding known", _funding(body)),
     )
     return Section("span", (), rows)
+
+
+def _funding(body: Mapping[str, Any]) -> str:
+    """Share of the hours due on positions whose rate was known, and where it was not."""
+    share, missing = body["funding_coverage_frac"], body["funding_missing_hours"]
+    if share is None:
+        return f"- ({body['null_reasons']['funding_coverage_frac']})"
+    worst = sorted(missing, key=lambda symbol: (-missing[symbol], symbol))
+    named = listed([f"{symbol} {missing[symbol]:,}" for symbol in worst], 5)
+    return f"{percent(share)} of the hours" + (f", not of {named}" if missing else "")
 
 
 def _metrics(body: Mapping[str, Any]) -> Section:
@@ -178,6 +192,27 @@ def _metric(name: str, value: float | None, unit: str) -> str:
     if value is None or isinstance(value, int):
         return figure(value)
     return figure(100.0 * value if unit == "%" else value, 4 if "daily" in name else 2)
+
+
+COSTS = (
+    ("gross_at_mid_usd", "PnL at the decided prices", 1),
+    ("fees_usd", "fees", -1),
+    ("entry_slippage_usd", "slippage of entries and adds", -1),
+    ("exit_slippage_usd", "slippage of exits", -1),
+    ("funding_usd", "funding received", 1),
+    ("net_pnl_usd", "net PnL, as traded", 1),
+    ("net_without_fees_usd", "net PnL without fees", 1),
+    ("net_without_slippage_usd", "net PnL without slippage", 1),
+    ("net_without_funding_usd", "net PnL without funding", 1),
+)
+"""Field of the costs, what it is, and its sign: from gross to net, then net without each."""
+
+
+def _costs(costs: Mapping[str, float] | None) -> list[Section]:
+    if costs is None:
+        return []
+    rows = tuple((text, signed_usd(sign * costs[name])) for name, text, sign in COSTS)
+    return [Section("costs of the same fills, nothing decided anew", ("", "USD"), rows)]
 
 
 def _breakdown(title: str, slices: Sequence[Mapping[str, Any]]) -> Section:

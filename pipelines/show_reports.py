@@ -20,6 +20,7 @@ from pipelines.sections import (
     short_hash,
     value_text,
 )
+from pipelines.show_compare import compare_headline, compare_sections
 from pipelines.show_replay import replay_headline, replay_sections
 from pipelines.show_search import (
     gate_headline,
@@ -29,6 +30,7 @@ from pipelines.show_search import (
 )
 
 ARGUMENTS_SHOWN = 66
+FAILURE_CHARS = 90
 
 SYMBOL_COLUMNS = (
     ("first_utc", "first"),
@@ -49,9 +51,10 @@ SYMBOL_COLUMNS = (
 
 def data_headline(body: Mapping[str, Any]) -> str:
     """Size and faults of what is stored."""
-    rows = "bars" if body["holds"] == "candles" else "rates"
+    rows = {"candles": "bars", "funding": "rates", "contexts": "contexts"}[body["holds"]]
+    refused = "" if body.get("stored", True) else "nothing stored; good rows: "
     return (
-        f"{body['symbol_count']} symbols, {body['bars']:,} {rows}, {body['gaps']:,} gaps, "
+        f"{refused}{body['symbol_count']} symbols, {body['bars']:,} {rows}, {body['gaps']:,} gaps, "
         f"{body['outliers']:,} outliers"
     )
 
@@ -63,12 +66,12 @@ def data_sections(body: Mapping[str, Any]) -> list[Section]:
     totals = (
         ("holds", f"{body['holds']}, {body['interval']}, from {body['source']}"),
         (
-            "stored",
+            "stored" if body.get("stored", True) else "good, not stored",
             f"{body['symbol_count']} symbols, {body['bars']:,} rows; the symbol with "
             f"fewest has {body['bars_fewest']:,}",
         ),
-        ("from", body["first_utc"]),
-        ("to", body["last_utc"]),
+        ("from", body["first_utc"] or "-"),
+        ("to", body["last_utc"] or "-"),
         (
             "gaps",
             f"{body['gaps']:,} with {body['missing_bars']:,} missing bars, longest "
@@ -88,12 +91,84 @@ def data_sections(body: Mapping[str, Any]) -> list[Section]:
         title = f"symbols, the worst {MAX_ROWS} of {len(worst)}"
     return [
         Section("data", (), totals),
-        Section("rows of the source", ("", "rows"), counts),
+        *([Section("rows of the source", ("", "rows"), counts)] if counts else []),
+        *_venue_sections(body),
         Section(
             title,
             ("symbol", *(name for _, name in SYMBOL_COLUMNS)),
             tuple(_symbol(symbol) for symbol in worst[:MAX_ROWS]),
         ),
+    ]
+
+
+def _venue_sections(body: Mapping[str, Any]) -> list[Section]:
+    """What only a fetch from the venue has: what it cannot give, what it changed, what failed."""
+    out = []
+    if lacks := body.get("lacks"):
+        title = f"the venue keeps nothing before {_minute(body['kept_from_utc'])}; missing before"
+        cells = tuple(
+            (one["symbol"], _minute(one["from_utc"]), _minute(one["to_utc"]), f"{one['bars']:,}")
+            for one in lacks[:MAX_ROWS]
+        )
+        out.append(Section(title, ("symbol", "from", "to", "bars"), cells))
+    if revised := body.get("revised_rows"):
+        cells = tuple(
+            (one["symbol"], _minute(one["at_utc"]), _values(one["old"]), _values(one["new"]))
+            for one in revised[:MAX_ROWS]
+        )
+        out.append(Section("rows that were revised", ("symbol", "at", "old", "new"), cells))
+    return [*out, *_failure_sections(body)]
+
+
+def _failure_sections(body: Mapping[str, Any]) -> list[Section]:
+    failures = body.get("failures") or ()
+    cells = tuple((one["symbol"], cut(one["what"], FAILURE_CHARS)) for one in failures[:MAX_ROWS])
+    return [Section("symbols that failed", ("symbol", "why"), cells)] if cells else []
+
+
+def _minute(text_utc: str) -> str:
+    return text_utc[:16].replace("T", " ")
+
+
+def _values(values: Sequence[float | None]) -> str:
+    return " ".join("-" if value is None else f"{value:g}" for value in values)
+
+
+def universe_headline(body: Mapping[str, Any]) -> str:
+    """How many symbols are known, and how well."""
+    return (
+        f"{body['symbol_count']} symbols, {body['delisted_count']} delisted, "
+        f"{body['dated_count']} with a known listing"
+    )
+
+
+def universe_sections(body: Mapping[str, Any]) -> list[Section]:
+    """Totals and each symbol with its leverage, tiers and life."""
+    totals = (
+        ("from", body["source"]),
+        ("symbols", f"{body['symbol_count']:,}"),
+        ("delisted or gone", f"{body['delisted_count']:,}"),
+        ("with a known listing", f"{body['dated_count']:,}"),
+    )
+    cells = tuple(
+        (
+            one["symbol"],
+            f"{one['leverage_max']:g}x",
+            "; ".join(f"{tier[1]:g}x from {tier[0]:,.0f}" for tier in one["tiers"]),
+            str(one["size_decimals"]),
+            "-" if one["listed_utc"] is None else day(one["listed_utc"]),
+            "-" if one["delisted_utc"] is None else day(one["delisted_utc"]),
+        )
+        for one in body["symbols"][:MAX_ROWS]
+    )
+    title = "symbols"
+    if len(body["symbols"]) > MAX_ROWS:
+        title = f"symbols, the first {MAX_ROWS} of {len(body['symbols'])}"
+    header = ("symbol", "leverage", "tiers, USD", "decimals", "listed", "delisted")
+    return [
+        Section("universe", (), totals),
+        *_failure_sections(body),
+        Section(title, header, cells),
     ]
 
 
@@ -226,6 +301,7 @@ def _run_headline(body: Mapping[str, Any]) -> str:
 
 
 RENDERERS: dict[str, Renderer] = {
+    "compare-report": compare_sections,
     "data-report": data_sections,
     "replay-report": replay_sections,
     "sweep-report": sweep_sections,
@@ -233,8 +309,10 @@ RENDERERS: dict[str, Renderer] = {
     "deployment-event": deployment_sections,
     "state": state_sections,
     "run-metadata": _run_sections,
+    "universe-report": universe_sections,
 }
 HEADLINES: dict[str, Headline] = {
+    "compare-report": compare_headline,
     "data-report": data_headline,
     "replay-report": replay_headline,
     "sweep-report": sweep_headline,
@@ -242,4 +320,5 @@ HEADLINES: dict[str, Headline] = {
     "deployment-event": deployment_headline,
     "state": state_headline,
     "run-metadata": _run_headline,
+    "universe-report": universe_headline,
 }

@@ -14,12 +14,15 @@ from core.artifacts.manifest import RunningCommand, running_command
 from core.artifacts.tree import read_artifact, write_artifact, write_text_atomic
 from core.axes import resolve_axes
 from core.clock import Clock, cpu_s, monotonic_s, parse_utc_ms, utc_iso
-from core.config import config_id, strategy_yaml
+from core.config import config_id, require_own_symbols, strategy_yaml
 from core.errors import InputError, PerpkitError
 from core.expansion import Expansion, expand
 from core.grid import run_grid, signal_exit_code
 from core.market.bars import BarBlock
-from core.simulate import simulate
+from core.market.instants import require_cover
+from core.market.record import tradable_of
+from core.overrides import own_strategies, with_own
+from core.simulate import rows_of, simulate
 from core.store.ledger import TrialLedger, TrialLine, venue_of
 from core.store.market import load
 from core.sweep_spec import LoadedSweep, load_sweep
@@ -79,8 +82,10 @@ def run(request: SweepRequest, clock: Clock, note: Note, progress: Progress) -> 
     loaded = load_sweep(request.spec)
     grid = resolve_axes(loaded.spec, loaded.base.strategy, loaded.place)
     expansion = expand(grid, loaded.base.strategy, loaded.place)
-    block = load(request.store, loaded.base.strategy.engine.interval)
+    block = load(request.store, loaded.base.strategy)
+    require_own_symbols(loaded.base, block)
     search = Search(loaded, block, windows_of(loaded, expansion, block), expansion)
+    require_cover(block, *rows_of(block, search.window), tradable_of(block, None))
     for line in grid.notes:
         note(line)
     with running_command(
@@ -106,7 +111,10 @@ def windows_of(loaded: LoadedSweep, expansion: Expansion, block: BarBlock) -> Wi
             start_ms=start_ms,
             end_ms=end_ms,
             holdout_frac=loaded.spec.window.holdout_frac,
-            purge_bars=longest_window_bars(expansion.base, axes),
+            purge_bars=max(
+                longest_window_bars(each, axes)
+                for each in (expansion.base, *loaded.base.symbols.values())
+            ),
         )
     except InputError as error:
         opens = block.ts_open_ms
@@ -229,9 +237,11 @@ def _evaluate_passes(
             rate = (start + done) * per_row / max(monotonic_s() - began_s, 1e-9) / 1e6
             progress(start + done, total, f"{rate:,.1f} M symbol-bars/s")
 
+        rows = search.expansion.records(start, stop)
         part = run_grid(
             search.block,
-            search.expansion.records(start, stop),
+            with_own(rows, search.own_values, at=search.loaded.place("axes")),
+            own=tuple(search.own_values),
             window=search.window,
             initial_equity_usd=request.initial_equity_usd,
             threads=request.threads,
@@ -276,10 +286,12 @@ def write_top(
     top = []
     for rank, row in enumerate(ranked_rows(search, found), start=1):
         strategy = search.expansion.strategy_of(int(row))
+        own = own_strategies(strategy, search.own_values)
         values = search.expansion.values_of(int(row))
         stats = simulate(
             search.block,
             strategy,
+            symbols=own,
             window=search.window,
             initial_equity_usd=request.initial_equity_usd,
             record_trades=False,
@@ -290,13 +302,14 @@ def write_top(
                 at=f"row {row} of {request.spec}",
                 hint="this is a bug in perpkit; please report it with the spec",
             )
-        identity = config_id(strategy)
+        differing = {symbol: each for symbol, each in own.items() if each != strategy}
+        identity = config_id(strategy, differing)
         path = running.run.path("configs", f"{identity}.yaml")
         # The same words whatever the sweep, since two sweeps of a run may find the same strategy.
         comment = (
             "Found by a sweep; the reports in sweeps/ of its run say by which, and its figures."
         )
-        write_text_atomic(path, strategy_yaml(strategy, comment=comment))
+        write_text_atomic(path, strategy_yaml(strategy, search.own_values, comment=comment))
         running.outputs.append(path)
         top.append(candidate_of(rank, int(row), identity, path, values, found.stats[row]))
     return tuple(top)

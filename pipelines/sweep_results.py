@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from core.artifacts.hashing import sha256_file
 from core.errors import EXIT_DONE
 from core.expansion import Expansion
 from core.market.bars import BarBlock
+from core.overrides import own_values
 from core.ratios import ratio_columns
 from core.simulate import Window
 from core.sweep_spec import LoadedSweep
@@ -45,6 +47,13 @@ class Search:
     def window(self) -> Window:
         """The bars that the search trades; none later is seen."""
         return Window(self.windows.search_start_ms, self.windows.search_end_ms)
+
+    @cached_property
+    def own_values(self) -> dict[str, dict[str, Value]]:
+        """Values of single symbols that no axis varies, of symbols that have bars."""
+        base = self.loaded.base
+        stored = {each: own for each, own in base.symbols.items() if each in self.block.symbols}
+        return own_values(base.strategy, stored, self.expansion.paths)
 
     @property
     def symbol_bars(self) -> int:

@@ -21,8 +21,10 @@ from core.clock import Clock, utc_iso
 from core.errors import RefusedError
 from core.expansion import with_values
 from core.gates import judge, slice_changes_usd
+from core.market.instants import require_cover
+from core.market.record import tradable_of
 from core.ratios import ratios
-from core.simulate import Simulation, Window, simulate
+from core.simulate import Simulation, Window, rows_of, simulate
 from core.statistics import Sample, expected_best
 from core.store.ledger import TrialLedger, TrialLine, count_trials
 from core.windows import cut_slices
@@ -30,6 +32,7 @@ from core.yaml_file import read_model, read_yaml_file
 from kernel.jit import is_compiled
 from pipelines.candidates import Candidate, Case, case_of, refuse_searched_holdout
 from schemas.artifact import Source
+from schemas.base import Value
 from schemas.validation import GateReport, Gates, HoldoutMetrics, HoldoutSlice
 
 GATES_FILE = Path("config/gates.yaml")
@@ -130,6 +133,8 @@ def _validate(
     clock: Clock,
     progress: Progress,
 ) -> ValidateResult:
+    held = rows_of(case.block, Window(*case.holdout))
+    require_cover(case.block, *held, tradable_of(case.block, case.symbols))
     with TrialLedger.open(request.root) as ledger:
         refuse_searched_holdout(case, ledger.lines())
         slices = cut_slices(
@@ -169,16 +174,16 @@ def _figures(
     """Figures by slippage in bps, the one that is judged first."""
     found = {}
     for slippage_bps in dict.fromkeys((gates.slippage_bps, *gates.slippage_shown_bps)):
-        strategy = with_values(
-            candidate.loaded.strategy,
-            {
-                "trade.entry_slippage_bps": slippage_bps,
-                "trade.exit_slippage_bps": slippage_bps,
-            },
-        )
+        costs: dict[str, Value] = {
+            "trade.entry_slippage_bps": slippage_bps,
+            "trade.exit_slippage_bps": slippage_bps,
+        }
         simulation = simulate(
             case.block,
-            strategy,
+            with_values(candidate.loaded.strategy, costs),
+            symbols={
+                symbol: with_values(own, costs) for symbol, own in candidate.loaded.symbols.items()
+            },
             window=Window(*case.holdout),
             initial_equity_usd=case.initial_equity_usd,
             tradable=case.symbols,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,17 @@ class Group(Strict):
     """A group of parameters of a strategy; a value must have the declared type, none is coerced."""
 
     model_config = ConfigDict(strict=True)
+
+
+class StrategyGroup(Group):
+    """The parameters of one strategy beside `trend`.
+
+    `ordered` are pairs of its own keys, the first strictly less than the second; `has_exit` says
+    that its kernel file has an `exit_signal`.
+    """
+
+    ordered: ClassVar[tuple[tuple[str, str], ...]] = ()
+    has_exit: ClassVar[bool] = False
 
 
 def param(  # noqa: PLR0913

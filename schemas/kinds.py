@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from schemas.artifact import Body, RunMetadata
+from schemas.compare import CompareReport
 from schemas.deployment import DeploymentEvent
-from schemas.fetch import DataReport
+from schemas.fetch import DataReport, UniverseReport
 from schemas.replay import ReplayReport
 from schemas.state import RunState
 from schemas.sweep import SweepReport
 from schemas.validation import GateReport
 
 KINDS: tuple[type[Body], ...] = (
+    CompareReport,
     DataReport,
     DeploymentEvent,
     GateReport,
@@ -18,6 +20,7 @@ KINDS: tuple[type[Body], ...] = (
     RunMetadata,
     RunState,
     SweepReport,
+    UniverseReport,
 )
 
 
@@ -27,6 +30,11 @@ def body_type(kind: str, version: int) -> type[Body] | None:
         if candidate.kind == kind and candidate.version == version:
             return candidate
     return None
+
+
+def newest_version(kind: str) -> int:
+    """The version of a known kind that this program writes."""
+    return max(known.version for known in KINDS if known.kind == kind)
 
 
 def known_kinds() -> list[str]:

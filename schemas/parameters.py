@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from schemas.base import Group, Value
-from schemas.strategy import Strategy
+from schemas.strategy import Strategy, value_at
 
 Type = Literal["bool", "int", "float", "enum"]
 TYPES: dict[Any, Type] = {bool: "bool", int: "int", float: "float"}
@@ -77,6 +77,11 @@ def parameters() -> tuple[Parameter, ...]:
 def by_path() -> dict[str, Parameter]:
     """Dotted path -> parameter, in declaration order."""
     return {parameter.path: parameter for parameter in parameters()}
+
+
+def values_of(strategy: Strategy) -> dict[str, Value]:
+    """Every parameter's value by its dotted path, in declaration order."""
+    return {parameter.path: value_at(strategy, parameter.path) for parameter in parameters()}
 
 
 @cache

@@ -134,8 +134,8 @@ class _Reader:
                     self._fault(here, what, "set it under `global`")
             if section.ours:
                 what = (
-                    "its backtests of several symbols ignore this section; it is carried over, and "
-                    "replay refuses it until values by symbol are traded: remove it to replay now"
+                    "its backtests of several symbols ignore this section; here it is traded: "
+                    "remove it to have their result"
                 )
                 self._note(here, what)
                 found[symbol] = section
@@ -220,25 +220,36 @@ class _Reader:
         section.ours[ours.path] = Setting(clean(ours, given), self.text.key_mark(at))
 
     def _sub_bars(self, path: str, value: object, section: _Section) -> None:
+        """Take over a finer interval; of entries, one that does not wait for the bar's close."""
         at = (*section.at, *path.split("."))
-        interval = self._interval(section)
-        if value in (None, "", interval):
+        if value in (None, "", self._engine_key(section, "interval")):
             if value:
-                self._note(at, NO_EFFECT[path])
+                self._note(at, "it is the bar itself, so there are no finer bars")
             return
-        what = f"{path} asks for sub-bars of {shown(value)}, which change every result"
-        hint = "perpkit decides on bars of engine.interval only; remove the key to import the rest"
-        self._fault(at, what, hint)
+        waits = self._engine_key(section, "signal_on_candle_close")
+        if path == "engine.entry_interval" and waits is not False:
+            self._note(
+                at,
+                "its signals wait for the close of the bar, which is when they are taken here "
+                "anyway; there an opposite signal leaves a position open then, here it closes it",
+            )
+            return
+        fault = value_fault(by_path()[path], value)
+        if fault is not None:
+            self._fault(at, *fault)
+            return
+        self._note(at, "exits and entries inside a bar follow the time model of docs/kernel.md")
+        section.ours[path] = Setting(clean(by_path()[path], value), self.text.key_mark(at))
 
-    def _interval(self, section: _Section) -> object:
-        """Indicator interval that holds for a section, as far as the file says."""
+    def _engine_key(self, section: _Section, key: str) -> object:
+        """A key of their `engine` that holds for a section, as far as the file says."""
         for at in (section.at, ("global",), ()):
             node: Any = self.text.data
-            for step in (*at, "engine", "interval"):
+            for step in (*at, "engine", key):
                 node = node.get(step) if isinstance(node, dict) else None
             if node is not None:
                 return node
-        return KEYS["engine.interval"].default
+        return KEYS["engine.interval"].default if key == "interval" else None
 
     def _check_breakeven(self, section: _Section) -> None:
         """Refuse the one way in which its breakeven stop does act: it closes at once."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.base import Value
+from schemas.parameters import by_path
 from schemas.yaml_text import read_scalar
 
 TABLE = """
@@ -181,9 +182,7 @@ NO_EFFECT: dict[str, str] = {
     "market_regime.regime_gate_btc_atr_pct_min": REGIME_GATE,
     "market_regime.regime_gate_fail_open": REGIME_GATE,
     "engine.loop_target_s": LIVE_LOOP_ONLY,
-    "engine.signal_on_candle_close": "its backtests always decide at the close",
-    "engine.entry_interval": "it is empty or the bar itself, so there are no sub-bars",
-    "engine.exit_interval": "it is empty or the bar itself, so there are no sub-bars",
+    "engine.signal_on_candle_close": "it acts together with entry_interval alone",
 }
 """Their key -> why it changes no result there."""
 
@@ -200,24 +199,40 @@ CORRECTIONS: dict[str, Value] = {
     "trade.exit_slippage_bps": 0.5,
     "trade.taker_fee_bps": 3.5,
     "trade.fee_on_unslipped_px": True,
+    "trade.fee_schedule": "fixed",
+    "trade.enable_funding": False,
+    "trade.enable_venue_rounding": False,
+    "trade.enable_liquidation": False,
+    "trade.exit_trigger": "close",
     "trade.enable_breakeven_stop": False,
     "trade.enable_dynamic_tp": False,
     "trade.enable_funding_headwind_exit": False,
     "trade.partial_tp_stop": "keep",
     "trade.trend_exhaustion_source": "entry_threshold",
+    "market_regime.enable_gate": False,
+    "engine.exit_interval": "same",
+    "engine.entry_interval": "same",
+    "engine.universe_top_count": 0,
     "engine.lookback_bars": 200,
     "engine.excursions_count_entry_bar": True,
 }
 """Our keys that have no key there, at the values that give the reference's results."""
 
 INERT = (
+    "trade.maker_fee_bps",
+    "trade.margin_mode",
+    "trade.unknown_maintenance_frac",
+    "engine.universe_keep_count",
+    *(path for path in by_path() if path.startswith("market_regime.gate_")),
     "trade.breakeven_start_atr",
     "trade.breakeven_buffer_atr",
     "thresholds.tp_and_momentum.adx_weak_below",
     "thresholds.tp_and_momentum.take_profit_strong_atr",
     "thresholds.tp_and_momentum.take_profit_weak_atr",
+    *(path for path in by_path() if path.startswith("strategies.")),
 )
-"""Our keys that the switches above put out of action; they keep our defaults."""
+"""Our keys that the switches above put out of action, and those of strategies beside `trend`,
+which it does not have; they keep our defaults."""
 
 
 @dataclass(frozen=True)

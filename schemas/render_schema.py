@@ -95,12 +95,15 @@ def _group(path: str, doc: str) -> dict[str, Any]:
 def _symbol_overlay(definitions: dict[str, Any]) -> dict[str, Any]:
     """The overlay without the parameters that an account has only once."""
     properties = {name: _ref(name) for name in Strategy.model_fields}
-    for path in NOT_PER_SYMBOL:
-        group, _, leaf = path.rpartition(".")
+    for group in dict.fromkeys(path.rpartition(".")[0] for path in NOT_PER_SYMBOL):
         allowed = {
-            key: value for key, value in definitions[group]["properties"].items() if key != leaf
+            leaf: value
+            for leaf, value in definitions[group]["properties"].items()
+            if f"{group}.{leaf}" not in NOT_PER_SYMBOL
         }
         properties[group] = _object(definitions[group]["description"], allowed)
+        if not allowed:
+            del properties[group]
     return _object("Any of the parameters that can differ between symbols.", properties)
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from schemas.artifact import SHA256_PATTERN, UTC_PATTERN, Body
-from schemas.base import Strict
+from schemas.base import Strict, Value
 
 Metric = float | int | None
 
@@ -36,7 +36,7 @@ class Slice(Strict):
     win_count: int = Field(ge=0, description="Positions that ended with a net gain.")
     gross_pnl_usd: float = Field(description="Before fees.")
     fees_usd: float = Field(ge=0, description="Exit fees and the entry fees that belong to them.")
-    net_pnl_usd: float = Field(description="After fees.")
+    net_pnl_usd: float = Field(description="After fees and funding.")
 
 
 class Excursions(Strict):
@@ -48,6 +48,26 @@ class Excursions(Strict):
     mfe_best_frac: float | None = Field(description="Best of all.")
     winners_mae_median_frac: float | None = Field(description="How deep winners went first.")
     losers_mfe_median_frac: float | None = Field(description="How far losers had been ahead.")
+
+
+class Costs(Strict):
+    """What the same fills would have made without each cost; nothing is decided anew.
+
+    gross at the decided prices = net PnL + fees + slippage - funding.
+    """
+
+    gross_at_mid_usd: float = Field(
+        description="PnL of the fills at the prices they were decided on, before every cost."
+    )
+    fees_usd: float = Field(ge=0, description="Fees paid.")
+    entry_slippage_usd: float = Field(description="What entries and adds lost to slippage.")
+    exit_slippage_usd: float = Field(description="What exits lost to slippage.")
+    slippage_usd: float = Field(description="Both; fills worse than decided count as positive.")
+    funding_usd: float = Field(description="Funding received; negative when paid.")
+    net_pnl_usd: float = Field(description="As traded.")
+    net_without_fees_usd: float = Field(description="Net PnL at zero fees.")
+    net_without_slippage_usd: float = Field(description="Net PnL at zero slippage.")
+    net_without_funding_usd: float = Field(description="Net PnL at zero funding.")
 
 
 class CurvePoint(Strict):
@@ -63,15 +83,28 @@ class ReplayReport(Body):
 
     folder: ClassVar[str] = "replays"
     kind: ClassVar[Literal["replay-report"]] = "replay-report"
-    version: ClassVar[Literal[1]] = 1
+    version: ClassVar[Literal[2]] = 2
 
     config_id: str = Field(pattern=SHA256_PATTERN, description="Effective configuration.")
+    configuration: dict[str, Value] | None = Field(
+        description="Every parameter in effect by its path; null where version 1 had none."
+    )
+    symbol_configurations: dict[str, dict[str, Value]] = Field(
+        description="Every parameter in effect for symbols that differ from the common values."
+    )
     mode: str | None = Field(description="Mode of the file that was applied.")
     sets: tuple[str, ...] = Field(description="`--set` values that were applied.")
     span: Span
     equity_start_usd: float = Field(description="Equity before the first instant.")
     metrics: dict[str, Metric] = Field(description="Totals and ratios; see docs/metrics.md.")
     null_reasons: dict[str, str] = Field(description="Why a metric is null.")
+    costs: Costs | None = Field(description="Net PnL by cost; null where version 1 had none.")
+    funding_coverage_frac: float | None = Field(
+        ge=0, le=1, description="Hours on held positions whose rate was known, of those due."
+    )
+    funding_missing_hours: dict[str, int] = Field(
+        description="Hours on held positions without a known rate, by symbol; none was charged."
+    )
     by_symbol: tuple[Slice, ...]
     by_side: tuple[Slice, ...]
     by_confidence: tuple[Slice, ...]

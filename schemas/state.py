@@ -34,4 +34,6 @@ class RunState(Body):
     account: dict[str, Number] = Field(description="The ledger's fields.")
     positions: dict[str, dict[str, Number]] = Field(description="Open positions by symbol.")
     marks: dict[str, dict[str, Number]] = Field(description="What is remembered per symbol.")
+    views: dict[str, dict[str, Number]] = Field(description="Last view of each symbol.")
+    volumes_usd: tuple[float, ...] = Field(description="Notional traded on the last days, a ring.")
     series: tuple[SeriesState, ...] = Field(description="Indicator memories.")

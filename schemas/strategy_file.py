@@ -47,8 +47,22 @@ SYMBOL_PATTERN = r"^[A-Za-z0-9_.:/@-]{1,32}$"
 NAME_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}$"
 SYMBOLS_MAX_COUNT = 500
 """Most symbols with a section of their own; each costs one more strategy to check."""
-NOT_PER_SYMBOL = ("engine.interval",)
-"""Parameters that one account has once; a symbol's section may not set them."""
+COMMON_GROUPS = (
+    "engine.interval",
+    "engine.exit_",
+    "engine.entry_",
+    "engine.univ",
+    "market_regime.",
+)
+NOT_PER_SYMBOL = (
+    "trade.fee_schedule",
+    "trade.enable_liquidation",
+    "trade.total_margin_max_frac",
+    "trade.open_positions_max_count",
+    "trade.entries_per_bar_max_count",
+    *(path for path in by_path() if path.startswith(COMMON_GROUPS)),
+)
+"""Parameters that an account and its market have once; a symbol's section may not set them."""
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,14 @@ from typing import Literal
 from schemas.base import Group, param
 
 Confidence = Literal["low", "medium", "high"]
+FeeSchedule = Literal["fixed", "by_volume"]
+MarginMode = Literal["cross", "isolated"]
 
 DYNAMIC = ("trade.enable_dynamic_sizing", True)
 PYRAMID = ("trade.enable_pyramiding", True)
 REEF = ("trade.enable_reef_filter", True)
+LIQUIDATION = ("trade.enable_liquidation", True)
+INTRABAR = ("trade.exit_trigger", "intrabar")
 COOLDOWN = ("trade.enable_reentry_cooldown", True)
 
 
@@ -26,10 +30,53 @@ class Orders(Group):
     taker_fee_bps: float = param(
         4.5, "bps", "Fee of a fill that takes liquidity (venue tier 0).", ge=0, le=100
     )
+    maker_fee_bps: float = param(
+        1.5,
+        "bps",
+        "Fee of a fill that rested in the market: a target met inside a bar (venue tier 0).",
+        ge=0,
+        le=100,
+        when=INTRABAR,
+    )
+    fee_schedule: FeeSchedule = param(
+        "fixed",
+        "schedule",
+        "The two fees above, or the venue's tiers by the account's volume of 14 days.",
+    )
     fee_on_unslipped_px: bool = param(
         False,
         "switch",
         "Charge entry and add fees on size times the close before slippage, not on the fill.",
+    )
+    enable_funding: bool = param(
+        True,
+        "switch",
+        "Pay and receive hourly funding, where the store holds rates.",
+    )
+    enable_venue_rounding: bool = param(
+        True,
+        "switch",
+        "Sizes in whole lots, valid prices and the venue's leverage caps, where a symbol's "
+        "metadata is stored.",
+    )
+    enable_liquidation: bool = param(
+        True,
+        "switch",
+        "Close positions whose margin falls to the maintenance margin inside a bar.",
+    )
+    margin_mode: MarginMode = param(
+        "cross",
+        "mode",
+        "Positions answer with the whole account, or each with its own margin.",
+        when=LIQUIDATION,
+    )
+    unknown_maintenance_frac: float = param(
+        0.05,
+        "fraction of notional",
+        "Maintenance margin of a symbol whose margin tiers are not stored.",
+        gt=0,
+        lt=1,
+        when=LIQUIDATION,
     )
 
     allocation_frac: float = param(

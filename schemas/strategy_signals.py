@@ -10,6 +10,7 @@ RISING = ("filters.require_adx_rising", True)
 AVE = ("thresholds.entry.ave_enabled", True)
 DRIFT = ("thresholds.entry.enable_slow_drift_entries", True)
 REGIME = ("market_regime.enable_regime_filter", True)
+GATE = ("market_regime.enable_gate", True)
 REVERSE = ("market_regime.enable_auto_reverse", True)
 WINDOW_MAX_BARS = 2000
 
@@ -218,4 +219,52 @@ class MarketRegime(Group):
         le=100,
         axis=(65.0, 80.0, 95.0),
         when=REVERSE,
+    )
+    enable_gate: bool = param(
+        False,
+        "switch",
+        "No entries and adds at all while the market is mixed or calm, by the limits below.",
+        axis=(False, True),
+    )
+    gate_breadth_low: float = param(
+        20.0,
+        "breadth 0..100",
+        "Lower end of the mixed range, counted in.",
+        ge=0,
+        le=100,
+        axis=(10.0, 20.0, 30.0),
+        when=GATE,
+    )
+    gate_breadth_high: float = param(
+        80.0,
+        "breadth 0..100",
+        "Upper end of the mixed range, counted in.",
+        ge=0,
+        le=100,
+        axis=(70.0, 80.0, 90.0),
+        when=GATE,
+    )
+    gate_btc_adx_min: float = param(
+        20.0,
+        "ADX",
+        "Below this ADX of BTC the market counts as calm.",
+        ge=0,
+        le=100,
+        axis=(15.0, 20.0, 25.0),
+        when=GATE,
+    )
+    gate_btc_atr_min_frac: float = param(
+        0.003,
+        "fraction of price",
+        "Below this ATR of BTC the market counts as calm.",
+        ge=0,
+        le=1,
+        axis=(0.002, 0.003, 0.005),
+        when=GATE,
+    )
+    gate_fail_open: bool = param(
+        False,
+        "switch",
+        "Let entries through while BTC is not known.",
+        when=GATE,
     )

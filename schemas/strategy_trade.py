@@ -9,6 +9,7 @@ from schemas.strategy_orders import Orders
 
 PartialTpStop = Literal["lock_entry", "keep"]
 ExhaustionSource = Literal["own", "entry_threshold"]
+ExitTrigger = Literal["close", "intrabar"]
 
 PARTIAL = ("trade.enable_partial_tp", True)
 BREAKEVEN = ("trade.enable_breakeven_stop", True)
@@ -19,6 +20,13 @@ GLITCH = ("trade.enable_glitch_guard", True)
 class Trade(Orders):
     """How much, at what cost, and when to leave."""
 
+    exit_trigger: ExitTrigger = param(
+        "close",
+        "trigger",
+        "Stops and targets act on closes, or rest in the market and act inside a bar; the stop "
+        "comes before the target then, and a gap fills at the open.",
+        axis=("close", "intrabar"),
+    )
     stop_loss_atr: float = param(
         2.0,
         "ATR",

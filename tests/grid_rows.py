@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.bank import distinct_series, fill_bank
+from core.bank import distinct_series, fill_bank, slot_keys
+from core.grid import columns_at, run_row
 from core.market.bars import BarBlock
-from core.simulate import market_of, new_book
+from core.market.record import market_of
+from core.market.universe import with_universe
+from core.simulate import new_book, span_of_rows
 from kernel import codes
-from kernel.features import series_of
-from kernel.grid import run_rows
 from kernel.records import STATS, TRADE, Output, Records
 from schemas.records import to_records
 from schemas.strategy import Strategy
@@ -21,17 +22,22 @@ def grid_stats(
     block: BarBlock, strategies: Sequence[Strategy], *, cash_usd: float = 10_000.0
 ) -> Records:
     """One Stats record per strategy over the whole block; only bars that may fire are judged."""
-    params = to_records(strategies)
+    params = to_records(strategies).reshape(-1, 1)
     bank = fill_bank(block, distinct_series(params))
-    slots = np.array([bank.slots_of(series_of(row)) for row in params])
-    rows, symbols = block.close_px.shape
+    engine = strategies[0].engine
+    block = with_universe(block, engine.universe_top_count, engine.universe_keep_count)
+    market = market_of(block)
+    span = span_of_rows(block, market.ts_close_ms, 0, goes_on=False)
+    count, symbols = len(market.ts_close_ms), len(block.symbols)
     out = Output(
-        equity_usd=np.zeros(rows),
+        equity_usd=np.zeros(count),
         trades=np.zeros(0, TRADE),
         counters=np.zeros(codes.COUNTER_COUNT, np.int64),
         counts_gates=False,
     )
     books = (new_book(symbols, cash_usd), new_book(symbols, cash_usd))
     stats = np.zeros(len(strategies), STATS)
-    run_rows(market_of(block), bank.values, (params, slots), books, out, (0, rows), stats)
+    for row, found in zip(params, stats, strict=True):
+        columns = columns_at(bank, bank.slots_of(slot_keys(row)))
+        run_row(market, columns, row, books, out, span, found)
     return stats

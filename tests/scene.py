@@ -12,13 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from core.market.bars import HOUR_MS, BarBlock
-from core.simulate import market_of, new_book
+from core.market.bars import HOUR_MS, BarBlock, Bools, interval_to_ms
+from core.market.funding import HourlyFunding
+from core.market.instants import with_finer
+from core.market.metadata import SymbolMetadata
+from core.market.record import market_of
+from core.simulate import new_book
 from kernel import codes
-from kernel.records import TRADE, Book, Columns, Floats, Output, Records
+from kernel.records import TRADE, Book, Columns, Floats, Market, Output, Records
 from kernel.scan import close_all, scan
 from schemas.base import Value
-from schemas.records import to_record
+from schemas.records import to_records
 from schemas.strategy import strategy_from
 
 START_MS = 1_700_006_400_000
@@ -39,6 +43,10 @@ NEUTRAL: Mapping[str, float] = {
     "vol_sma": 100.0,
     "vol_short": 100.0,
     "slow_slope_frac": 0.0,
+    "aux_1": 0.0,
+    "aux_2": 0.0,
+    "aux_3": 0.0,
+    "aux_4": 0.0,
 }
 """Every series that decisions read."""
 
@@ -112,12 +120,76 @@ class Played:
         return [row["reason"] for row in self.trades]
 
 
+class Finer:
+    """Shorter bars under a scene: each indicator bar has `parts` of them.
+
+    A part without values is flat at the close of the bar before, the last one at its bar's own.
+    """
+
+    def __init__(self, rows: int, symbols: Sequence[str], lengths: tuple[str, int]) -> None:
+        self.symbols = tuple(symbols)
+        self.interval, parent_ms = lengths
+        self.interval_ms = interval_to_ms(self.interval)
+        self.parts = parent_ms // self.interval_ms
+        shape = (rows * self.parts, len(symbols))
+        self.px = {name: np.full(shape, np.nan) for name in ("open", "high", "low", "close")}
+        self.present = np.ones(shape, np.bool_)
+
+    def bar(self, row: int, part: int, symbol: str = "AAA", **values: float) -> Finer:
+        """Give part 0, 1, ... of indicator bar `row` these prices; the rest follow its close."""
+        for name, value in values.items():
+            self.px[name.removesuffix("_px")][self._cell(row, part, symbol)] = value
+        return self
+
+    def absent(self, row: int, part: int, symbol: str = "AAA") -> Finer:
+        """No such bar."""
+        self.present[self._cell(row, part, symbol)] = False
+        return self
+
+    def _cell(self, row: int, part: int, symbol: str) -> tuple[int, int]:
+        return row * self.parts + part, self.symbols.index(symbol)
+
+    def block(self, parent_px: Floats) -> BarBlock:
+        """The bars as a block; `parent_px` `[T+1, S]` are the closes of the indicator bars."""
+        flat = np.repeat(parent_px[:-1], self.parts, axis=0)
+        flat[self.parts - 1 :: self.parts] = parent_px[1:]
+        close_px = np.where(np.isnan(self.px["close"]), flat, self.px["close"])
+        filled = [
+            np.where(np.isnan(self.px[name]), close_px, self.px[name])
+            for name in ("open", "high", "low")
+        ]
+        ts_open_ms = START_MS + self.interval_ms * np.arange(len(close_px), dtype=np.int64)
+        return BarBlock(
+            self.symbols,
+            self.interval,
+            self.interval_ms,
+            ts_open_ms,
+            *filled,
+            close_px=close_px,
+            volume=np.full(close_px.shape, 100.0),
+            present=self.present,
+            last_bar_index=np.full(len(self.symbols), len(close_px), np.int64),
+            synthetic=True,
+            sha256="0" * 64,
+            path="finer",
+        )
+
+
 class Scene:
     """Rows 0 to `rows - 1` of the named symbols, which must stand in byte order."""
 
-    def __init__(self, rows: int, symbols: Sequence[str] = ("AAA",)) -> None:
+    def __init__(
+        self, rows: int, symbols: Sequence[str] = ("AAA",), *, interval: str = "1h"
+    ) -> None:
         shape = (rows + 1, len(symbols))
         self.symbols = tuple(symbols)
+        self.interval, self.interval_ms = interval, interval_to_ms(interval)
+        self.exits: Finer | None = None
+        self.entries: Finer | None = None
+        self.metadata: dict[str, SymbolMetadata] = {}
+        self.funding: HourlyFunding | None = None
+        self.member: Bools | None = None
+        self.open_px = np.full((rows, len(symbols)), np.nan)
         self.columns = {name: np.full(shape, value) for name, value in NEUTRAL.items()}
         self.high_px = np.full((rows, len(symbols)), np.nan)
         self.low_px = np.full((rows, len(symbols)), np.nan)
@@ -130,7 +202,7 @@ class Scene:
         """Give one bar these values; high and low follow the close unless given."""
         s = self.symbols.index(symbol)
         for name, value in values.items():
-            if name in ("high_px", "low_px", "volume", "funding_rate_1h"):
+            if name in ("open_px", "high_px", "low_px", "volume", "funding_rate_1h"):
                 getattr(self, name)[row, s] = value
             else:
                 self.columns[name][row + 1, s] = value
@@ -166,15 +238,51 @@ class Scene:
             self.absent(later, symbol)
         return self
 
+    def exit_bars(self, interval: str = "15m") -> Finer:
+        """Bars on which exits are judged."""
+        lengths = (interval, self.interval_ms)
+        self.exits = self.exits or Finer(len(self.present), self.symbols, lengths)
+        return self.exits
+
+    def entry_bars(self, interval: str = "15m") -> Finer:
+        """Bars at whose closes signals are taken too."""
+        lengths = (interval, self.interval_ms)
+        self.entries = self.entries or Finer(len(self.present), self.symbols, lengths)
+        return self.entries
+
+    def knows(self, *metadata: SymbolMetadata) -> Scene:
+        """What the venue says of symbols."""
+        self.metadata.update({each.symbol: each for each in metadata})
+        return self
+
+    def due(
+        self, hour: int, rate: float, symbol: str = "AAA", *, oracle_px: float = np.nan
+    ) -> Scene:
+        """A rate due `hour` hours after the scene begins; row r of an hourly one closes at r + 1.
+
+        Rates that are never given are not known.
+        """
+        if self.funding is None:
+            hours = len(self.present) * self.interval_ms // HOUR_MS + 1
+            shape = (hours, len(self.symbols))
+            self.funding = HourlyFunding(
+                START_MS + HOUR_MS * np.arange(hours, dtype=np.int64),
+                np.full(shape, np.nan),
+                np.full(shape, np.nan),
+            )
+        cell = (hour, self.symbols.index(symbol))
+        self.funding.rate[cell], self.funding.oracle_px[cell] = rate, oracle_px
+        return self
+
     def block(self) -> BarBlock:
         """The bars as a block."""
         close_px = self.columns["close_px"][1:].copy()
-        return BarBlock(
+        block = BarBlock(
             symbols=self.symbols,
-            interval="1h",
-            interval_ms=HOUR_MS,
-            ts_open_ms=START_MS + HOUR_MS * np.arange(len(close_px), dtype=np.int64),
-            open_px=close_px,
+            interval=self.interval,
+            interval_ms=self.interval_ms,
+            ts_open_ms=START_MS + self.interval_ms * np.arange(len(close_px), dtype=np.int64),
+            open_px=np.where(np.isnan(self.open_px), close_px, self.open_px),
             high_px=np.where(np.isnan(self.high_px), close_px, self.high_px),
             low_px=np.where(np.isnan(self.low_px), close_px, self.low_px),
             close_px=close_px,
@@ -185,15 +293,27 @@ class Scene:
             sha256="0" * 64,
             path="scene",
             funding_rate_1h=self.funding_rate_1h,
+            funding=self.funding,
+            metadata=tuple(self.metadata.get(symbol) for symbol in self.symbols),
+            member=self.member,
         )
+        finer = [
+            None if each is None else each.block(self.columns["close_px"])
+            for each in (self.exits, self.entries)
+        ]
+        return block if finer == [None, None] else with_finer(block, finer[0], finer[1])
+
+    def market(self) -> Market:
+        """The bars as the kernel reads them."""
+        return market_of(self.block())
 
     def play(
         self, values: Mapping[str, Value] | None = None, *, cash_usd: float = 10_000
     ) -> Played:
         """Run all rows with `PLAIN` and `values` over it; what is open at the end is closed."""
-        market = market_of(self.block())
-        rows = len(self.present)
-        params = to_record(strategy_from({**PLAIN, **(values or {})}))
+        market = self.market()
+        rows = len(market.ts_close_ms)
+        params = to_records([strategy_from({**PLAIN, **(values or {})})])
         book = new_book(len(self.symbols), float(cash_usd))
         out = Output(
             equity_usd=np.zeros(rows),
@@ -203,8 +323,7 @@ class Scene:
         )
         columns = Columns(**self.columns)
         assert scan(market, columns, params, book, out, (0, rows)) == rows
-        now = (rows - 1, int(market.ts_close_ms[-1]))
-        close_all(book, out, columns.close_px[-1], now, params)
+        close_all(market, params, book, out, rows - 1)
         trades = out.trades[: int(book.account["trade_count"][0])]
         return Played(
             trades=[self._named(row) for row in trades],
@@ -219,5 +338,5 @@ class Scene:
         out["symbol"] = self.symbols[out["symbol"]]
         out["reason"] = codes.REASONS[out["reason"]]
         for name in ("entry", "exit"):
-            out[f"{name}_row"] = (out[f"{name}_ts_ms"] - START_MS) // HOUR_MS - 1
+            out[f"{name}_row"] = (out[f"{name}_ts_ms"] - START_MS) // self.interval_ms - 1
         return out

@@ -14,7 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from core.market.bars import HOUR_MS, BarBlock, Rows, block_from_rows
+from core.market.bars import HOUR_MS, BarBlock, Bools, Rows, block_from_rows
+from core.market.funding import with_funding
+from core.market.instants import with_finer
+from core.market.metadata import MarginTier, SymbolMetadata
 from schemas.base import Value
 from schemas.parameters import Parameter, parameters
 from schemas.strategy import ORDERED_OR_EQUAL_PAIRS, ORDERED_PAIRS, Strategy, strategy_from
@@ -101,14 +104,87 @@ def random_series(seed: int, bar_count: int | None = None) -> list[SymbolBars]:
 
 
 def random_market(seed: int, bar_count: int | None = None) -> BarBlock:
-    """A market of 250 to 400 hourly bars, or `bar_count`, most of them with funding rates."""
-    block = block_of(random_series(seed, bar_count))
+    """A market of 250 to 400 hourly bars, or `bar_count`, with all that a store may hold beside.
+
+    Most have funding rates and venue rules of some symbols, a third finer exit or entry bars.
+    """
+    block = with_rules(seed, block_of(random_series(seed, bar_count)))
+    rng = np.random.default_rng([seed, 6])
+    parts = [int(rng.choice([2, 4])) if rng.random() < 0.35 else 0 for _ in range(2)]
+    exits, entries = (finer_bars(rng, block, count) if count else None for count in parts)
+    block = with_finer(block, exits, entries)
     rng = np.random.default_rng([seed, 5])
     if rng.random() < 0.2:
         return block
-    hours = -(-len(block.ts_open_ms) // 8)
-    rates = rng.normal(0.0, 6e-5, (hours, len(block.symbols))).repeat(8, axis=0)
-    return replace(block, funding_rate_1h=rates[: len(block.ts_open_ms)].copy())
+    return with_funding(block, *random_rates(rng, block))
+
+
+def with_rules(seed: int, block: BarBlock) -> BarBlock:
+    """The block with venue rules for most of its symbols: lots, tiers, a listing or two."""
+    rng = np.random.default_rng([seed, 7])
+    opens = block.ts_open_ms
+    found: list[SymbolMetadata | None] = []
+    for symbol in block.symbols:
+        tiers = (MarginTier(0.0, 20.0), MarginTier(float(rng.choice([800.0, 5e4])), 5.0))
+        listed_ms = int(opens[rng.integers(0, 60)]) if rng.random() < 0.3 else None
+        delisted_ms = int(opens[-rng.integers(1, 60)]) if rng.random() < 0.1 else None
+        lot_decimals = max(int(np.log10(FIRST_PRICES_PX.get(symbol, 10.0))), 0)
+        rules = SymbolMetadata(symbol, lot_decimals, 20.0, tiers, listed_ms, delisted_ms)
+        found.append(rules if rng.random() < 0.6 else None)
+    return replace(block, metadata=tuple(found))
+
+
+def finer_bars(rng: np.random.Generator, block: BarBlock, parts: int) -> BarBlock:
+    """Bars of a `parts`-th of the interval whose paths stay inside each bar; some are missing."""
+    shape = (*block.close_px.shape, parts)
+    low, high = block.low_px[..., None], block.high_px[..., None]
+    inner = low + (high - low) * rng.random((*shape[:2], parts - 1))
+    path = np.concatenate([block.open_px[..., None], inner, block.close_px[..., None]], axis=2)
+    opened, closed = path[..., :-1], path[..., 1:]
+    top, bottom = np.maximum(opened, closed), np.minimum(opened, closed)
+    at_high, at_low = rng.integers(0, parts, (2, *shape[:2]))
+    np.put_along_axis(top, at_high[..., None], high, axis=2)
+    np.put_along_axis(bottom, at_low[..., None], low, axis=2)
+    kept = block.present[..., None] & (rng.random(shape) > 0.03)
+
+    def flat(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        return np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(-1, shape[1])
+
+    step_ms = block.interval_ms // parts
+    opens = (block.ts_open_ms[:, None] + step_ms * np.arange(parts)).ravel()
+    fields = {"open_px": opened, "high_px": top, "low_px": bottom, "close_px": closed}
+    return replace(
+        block,
+        interval=f"{step_ms // 60_000}m",
+        interval_ms=step_ms,
+        ts_open_ms=opens,
+        volume=np.ones((len(opens), shape[1])),
+        present=flat(kept),
+        last_bar_index=np.full(shape[1], len(opens), np.int64),
+        metadata=(),
+        **{name: flat(np.where(kept, values, 0.0)) for name, values in fields.items()},
+    )
+
+
+def random_rates(rng: np.random.Generator, block: BarBlock) -> tuple[Rows, Rows]:
+    """Hourly rates that change every eight hours, some missing, and oracle prices at some hours."""
+    hours = len(block.ts_open_ms)
+    ts = block.ts_open_ms + block.interval_ms
+    rates = rng.normal(0.0, 6e-5, (-(-hours // 8), len(block.symbols))).repeat(8, axis=0)[:hours]
+    oracle = block.close_px * rng.uniform(0.99, 1.01, block.close_px.shape)
+    known = rng.random(rates.shape) > 0.05
+    seen = block.present & (rng.random(rates.shape) < 0.5)
+    late = rng.integers(0, 120, hours)
+    return (
+        _rows(block.symbols, ts + late, known, np.stack([rates, rates], axis=2)),
+        _rows(block.symbols, ts - late, seen, np.stack([oracle, oracle], axis=2)),
+    )
+
+
+def _rows(symbols: tuple[str, ...], ts_ms: Ints, chosen: Bools, values: Floats) -> Rows:
+    """The chosen cells of `[T, S]` as rows; `values` is `[T, S, columns]`."""
+    symbol_index, row = np.nonzero(chosen.T)
+    return Rows(symbols, symbol_index, ts_ms[row], values[row, symbol_index])
 
 
 def random_value(rng: np.random.Generator, parameter: Parameter) -> Value:
@@ -140,6 +216,7 @@ EASY: Mapping[str, Value] = {
     "trade.reverse_entry_signal": False,
     "market_regime.enable_auto_reverse": False,
     "market_regime.enable_regime_filter": False,
+    "market_regime.enable_gate": False,
     "filters.require_btc_alignment": False,
     "thresholds.entry.enable_pullback_entries": True,
     "thresholds.entry.enable_slow_drift_entries": True,
@@ -154,8 +231,9 @@ def random_values(seed: int) -> dict[str, Value]:
     """
     values = {
         each.path: random_value(np.random.default_rng([seed, zlib.crc32(each.path.encode())]), each)
-        for each in parameters()
         if each.in_kernel
+        else each.default
+        for each in parameters()
     }
     rng = np.random.default_rng([seed, 2])
     for path, value in EASY.items():
@@ -164,7 +242,17 @@ def random_values(seed: int) -> dict[str, Value]:
     values["engine.lookback_bars"] = int(rng.integers(1, 60))
     for path in ("trade.entry_cooldown_s", "trade.exit_cooldown_s"):
         values[path] = int(rng.integers(0, 20_000))  # up to five bars, so that it blocks at times
-    for lower, upper in (*ORDERED_PAIRS, *ORDERED_OR_EQUAL_PAIRS):
+    # Half of them are of the trend family, which most of the parameters belong to.
+    if np.random.default_rng([seed, 7]).random() < 0.5:
+        values["strategies.entry_strategy"] = "trend"
+    in_order(values)
+    return values
+
+
+def in_order(values: dict[str, Value]) -> None:
+    """Change values until every pair that must stand in order does; pairs may form chains."""
+    pairs = (*ORDERED_PAIRS, *ORDERED_OR_EQUAL_PAIRS)
+    for lower, upper in pairs * len(pairs):
         first, second = values[lower], values[upper]
         assert not isinstance(first, str)
         assert not isinstance(second, str)
@@ -172,7 +260,6 @@ def random_values(seed: int) -> dict[str, Value]:
             values[lower], values[upper] = second, first
         if values[lower] == values[upper] and (lower, upper) in ORDERED_PAIRS:
             values[upper] = values[lower] + (1 if isinstance(values[lower], int) else 0.5)
-    return values
 
 
 def random_strategy(seed: int, fixed: Mapping[str, Value] | None = None) -> Strategy:

@@ -16,7 +16,8 @@ from core.artifacts.writing import write_text_atomic
 from core.clock import Clock, utc_iso
 from core.errors import InputError, PerpkitError, UsageError
 from schemas.artifact import Body, Envelope, Source, artifact_schema
-from schemas.kinds import body_type, known_kinds
+from schemas.kinds import body_type, known_kinds, newest_version
+from schemas.migrate import migrated, readable
 
 B = TypeVar("B", bound=Body)
 MAX_ARTIFACT_BYTES = 256 * 1024 * 1024
@@ -98,6 +99,8 @@ def write_envelope(path: Path, envelope: Envelope, kind: type[Body]) -> None:
 def read_artifact(path: Path, expected: type[B]) -> tuple[Envelope, B]:
     """Envelope and body of the artifact at `path`, which must be of the expected kind.
 
+    An older version is carried over to today's, in the envelope that comes back as well.
+
     Raises InputError when it is missing, broken, of another kind or of an unknown version, or when
     its content is not what its hash says.
     """
@@ -109,7 +112,7 @@ def read_artifact(path: Path, expected: type[B]) -> tuple[Envelope, B]:
             at=f"{path}: kind",
             hint=f"give the path of a {expected.kind}",
         )
-    if version != expected.version:
+    if not _is_readable(expected.kind, version, expected.version):
         _refuse_version(path, expected.kind, version, expected.version)
     envelope = _checked_envelope(path, raw, expected)
     return envelope, expected.model_validate(envelope.body)
@@ -126,9 +129,10 @@ def read_any(path: Path) -> tuple[Envelope, Body]:
             at=f"{path}: kind",
             hint=f"known and nearest: {', '.join(nearest)}",
         )
-    found = body_type(kind, version) if isinstance(version, int) else None
-    if found is None:
-        _refuse_version(path, kind, version, _newest(kind))
+    newest = newest_version(kind)
+    found = body_type(kind, newest)
+    if found is None or not _is_readable(kind, version, newest):
+        _refuse_version(path, kind, version, newest)
     return read_artifact(path, found)
 
 
@@ -179,7 +183,10 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _checked_envelope(path: Path, raw: dict[str, Any], kind: type[Body]) -> Envelope:
-    problem = _schema_problem(raw, kind)
+    today = dict(raw)
+    if isinstance(raw.get("body"), dict):
+        today["version"], today["body"] = migrated(kind.kind, raw["version"], raw["body"])
+    problem = _schema_problem(today, kind)
     if problem is not None:
         raise InputError(
             f"the artifact does not fit its schema: {problem}",
@@ -187,14 +194,14 @@ def _checked_envelope(path: Path, raw: dict[str, Any], kind: type[Body]) -> Enve
             hint=f"`perpkit config check {path}` lists every problem",
         )
     try:
-        envelope = Envelope.model_validate(raw)
+        envelope = Envelope.model_validate(today)
         actual = content_hash(
             kind=envelope.kind,
-            version=envelope.version,
+            version=raw["version"],
             kernel_id=envelope.kernel_id,
             synthetic=envelope.synthetic,
             source_hashes=[source.sha256 for source in envelope.sources],
-            body=envelope.body,
+            body=raw["body"],
         )
     except ValueError as error:  # half a surrogate, a number beyond float64: nothing we write
         raise InputError(
@@ -226,10 +233,11 @@ def _validator(kind: type[Body]) -> Any:
     return Draft202012Validator(artifact_schema(kind))
 
 
-def _newest(kind: str) -> int:
-    from schemas.kinds import KINDS
-
-    return max(known.version for known in KINDS if known.kind == kind)
+def _is_readable(kind: str, version: object, newest: int) -> bool:
+    """Whether a version is today's or can be carried over; True is no number here."""
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        return False
+    return readable(kind, version, newest)
 
 
 def _refuse_version(path: Path, kind: str, version: object, known: int) -> NoReturn:

@@ -10,11 +10,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from core.errors import InputError
+
+if TYPE_CHECKING:
+    from core.market.funding import HourlyFunding
+    from core.market.metadata import SymbolMetadata
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -111,8 +116,12 @@ class BarBlock:
     `present` is False there.  `last_bar_index` is the index of a symbol's last bar when its data
     ends more than LATE_BARS_MAX instants before the store's, and the length of the timeline when
     it does not; it is found on the whole store, so that a cut does not look like a delisting.
-    `funding_rate_1h` is the last rate known at each bar's close, 0.0 where none is known, or None
-    when the store holds no rates (`core.market.funding`).  `sha256` covers all but the path.
+    `funding_rate_1h` is the last rate known at each bar's close, 0.0 where none is known, and
+    `funding` what falls due at each hour; both None when the store holds no rates
+    (`core.market.funding`).  `exit_bars` and `entry_bars` are finer bars of the same symbols
+    (`core.market.instants`), `metadata` has one entry per symbol or none at all, `member` says who
+    belongs to the universe at each bar, None for all (`core.market.universe`).  `sha256` covers all
+    but the path and the members.
     """
 
     symbols: tuple[str, ...]
@@ -130,6 +139,11 @@ class BarBlock:
     sha256: str
     path: str
     funding_rate_1h: Floats | None = None
+    funding: HourlyFunding | None = None
+    exit_bars: BarBlock | None = None
+    entry_bars: BarBlock | None = None
+    metadata: tuple[SymbolMetadata | None, ...] = ()
+    member: Bools | None = None
 
     @property
     def bar_count(self) -> int:
@@ -155,9 +169,29 @@ class BarBlock:
     def rows(self, first: int, end: int) -> BarBlock:
         """Rows `first` up to `end` as a view, for the kernel; `sha256` stays that of the whole.
 
-        A symbol that ends after the view counts as not ended.
+        Finer bars are those that open at the close of the row before, or later, and close by the
+        last row's close.  A symbol that ends after the view counts as not ended.
         """
+        closes = self.ts_open_ms + self.interval_ms
+        span_ms = (int(closes[first - 1] if first else self.ts_open_ms[0]), int(closes[end - 1]))
         ended = self.last_bar_index
+        return replace(
+            self._sliced(first, end),
+            exit_bars=None if self.exit_bars is None else self.exit_bars.between(*span_ms),
+            entry_bars=None if self.entry_bars is None else self.entry_bars.between(*span_ms),
+            last_bar_index=np.where(ended < end, ended - first, end - first).astype(np.int64),
+        )
+
+    def between(self, start_ms: int, end_ms: int) -> BarBlock:
+        """The bars that open at `start_ms` or later and close by `end_ms`, as a view."""
+        first = int(np.searchsorted(self.ts_open_ms, start_ms, side="left"))
+        end = int(np.searchsorted(self.ts_open_ms, end_ms - self.interval_ms, side="right"))
+        return self._sliced(first, max(end, first))
+
+    def _sliced(self, first: int, end: int) -> BarBlock:
+        def of(array: Any) -> Any:
+            return None if array is None else array[first:end]
+
         return replace(
             self,
             ts_open_ms=self.ts_open_ms[first:end],
@@ -167,10 +201,8 @@ class BarBlock:
             close_px=self.close_px[first:end],
             volume=self.volume[first:end],
             present=self.present[first:end],
-            funding_rate_1h=None
-            if self.funding_rate_1h is None
-            else self.funding_rate_1h[first:end],
-            last_bar_index=np.where(ended < end, ended - first, end - first).astype(np.int64),
+            funding_rate_1h=of(self.funding_rate_1h),
+            member=of(self.member),
         )
 
     def cut(self, end_ms: int) -> BarBlock:
@@ -181,16 +213,10 @@ class BarBlock:
         length = int(np.searchsorted(self.ts_open_ms, end_ms - self.interval_ms, side="right"))
         if length == len(self.ts_open_ms):
             return self
+        last_ms = int(self.ts_open_ms[max(length - 1, 0)]) + self.interval_ms
         part = replace(
-            self,
-            ts_open_ms=self.ts_open_ms[:length],
-            open_px=self.open_px[:length],
-            high_px=self.high_px[:length],
-            low_px=self.low_px[:length],
-            close_px=self.close_px[:length],
-            volume=self.volume[:length],
-            present=self.present[:length],
-            funding_rate_1h=None if self.funding_rate_1h is None else self.funding_rate_1h[:length],
+            self.rows(0, length) if length else self._sliced(0, 0),
+            funding=None if self.funding is None else self.funding.until(last_ms),
             last_bar_index=np.minimum(self.last_bar_index, length),
         )
         return replace(part, sha256=block_sha256(part))
@@ -242,6 +268,12 @@ def block_sha256(block: BarBlock) -> str:
     arrays = [block.open_px, block.high_px, block.low_px, block.close_px, block.volume]
     if block.funding_rate_1h is not None:
         arrays.append(block.funding_rate_1h)
+    if block.funding is not None:
+        arrays += [block.funding.rate, block.funding.oracle_px]
+    for finer in (block.exit_bars, block.entry_bars):
+        digest.update(b"" if finer is None else block_sha256(finer).encode())
+    if block.metadata:
+        digest.update(repr(block.metadata).encode())
     for array in (block.ts_open_ms, block.last_bar_index, block.present, *arrays):
         digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
     return digest.hexdigest()

@@ -1,7 +1,7 @@
 """What the venue says of a symbol: sizes, leverage, margin tiers, and when it was listed.  Pure.
 
-Sources: Hyperliquid's `meta` (universe and marginTables) and its margin page.  Maintenance margin is
-`notional x rate(tier) - deduction(tier)`, the rate half of the initial margin at the tier's
+Sources: Hyperliquid's `meta` (universe and marginTables) and its margin page.  Maintenance margin
+is `notional x rate(tier) - deduction(tier)`, the rate half of the initial margin at the tier's
 leverage, the deduction such that the sum has no step at a tier's lower bound.
 """
 

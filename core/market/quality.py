@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.market.bars import Floats, Ints
+from core.market.bars import Bools, Floats, Ints
 
 # A bar is an outlier when its close, high or low is further from the close of the bar just before
 # it than both limits allow.  The first is in robust standard deviations of the symbol's own close
@@ -21,6 +21,16 @@ OUTLIER_MOVE_FRAC = 0.10
 MAD_TO_SIGMA = 1.4826
 
 OPEN, HIGH, LOW, CLOSE, VOLUME = range(5)
+
+# Why a row of a source cannot be stored, in the order in which the reasons are looked for.
+REASONS = ("unnamed", "misaligned", "not_finite", "not_positive", "crossed_ohlc")
+REASON_TEXT = {
+    "unnamed": "no usable symbol or time",
+    "misaligned": "time off the interval's grid",
+    "not_finite": "a value is missing, NaN or infinite",
+    "not_positive": "a price at or below zero, or volume below zero",
+    "crossed_ohlc": "crossed OHLC",
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,15 @@ class Outliers:
     count: int
     move_frac_max: float
     move_max_index: int
+
+
+def broken_bars(bars: Floats) -> tuple[Bools, Bools, Bools]:
+    """Which bars have a value that is not finite, not positive, or a crossed OHLC."""
+    body = bars[:, [OPEN, CLOSE]]
+    not_finite = np.asarray(~np.isfinite(bars).all(axis=1))
+    not_positive = np.asarray((bars[:, :VOLUME].min(axis=1) <= 0.0) | (bars[:, VOLUME] < 0.0))
+    crossed = np.asarray((bars[:, HIGH] < body.max(axis=1)) | (bars[:, LOW] > body.min(axis=1)))
+    return not_finite, not_positive, crossed
 
 
 def find_gaps(ts_ms: Ints, interval_ms: int) -> Gaps:

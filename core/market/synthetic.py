@@ -1,75 +1,52 @@
-"""A made-up market with a known trend in it, for demonstrations, tests and benchmarks.
+"""A made-up market as bars and funding rates: for demonstrations, tests, benchmarks.  Pure.
 
-The process, per bar, with all chance from one seeded generator:
-
-* A market return and one own return per symbol are independent normal numbers times a volatility
-  that clusters: a common multiplier wanders around 1 (AR(1), kept within `VOLATILITY_RANGE`).
-* The planted trend adds to each of the two a drift of `edge` x `DRIFT_SIGMA_FRAC` of its usual
-  volatility.  The sign of the drift is drawn anew for each regime, and regimes last a whole number
-  of bars drawn evenly from `REGIME_BARS`.  So direction persists for days, which is what a
-  trend-follower can earn from, and most symbols move with BTC, as BTC alignment presumes.
-* A symbol's return is its beta times the market's plus its own; BTC is the market plus little.
-* Close = open x (1 + return), the next open is this close, wicks are drawn on both sides.
-
-With `edge` 0 nothing is left but the independent returns: each price is a martingale and no rule
-can earn on average.  The same seed draws the same numbers whatever `edge` is.
-
-Only +, -, x, / and square roots are used, and prices are rounded to five significant digits, as
-the venue does: the same seed gives the same bars everywhere.
+`core/market/process.py` says what the process is.  Here its minutes become bars of any interval:
+a seed names one path, and bars of all intervals are made of the same minutes, so that finer bars
+aggregate to the coarser ones exactly: highs, lows, opens and closes are equal, volumes are sums of
+whole lots.  Prices keep five significant digits and the venue's decimals.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from core.errors import UsageError
-from core.market.bars import HOUR_MS, Bools, Floats, Rows, interval_to_ms
+from core.market.bars import DAY_MS, HOUR_MS, MINUTE_MS, Bools, Floats, Ints, Rows, interval_to_ms
+from core.market.chance import raw_words, units
+from core.market.metadata import SymbolMetadata
+from core.market.process import MINUTES, Hours, advance, first_state
+from core.market.traits import Traits, draw_traits, metadata_of, powers_of_ten, round_px
 
 # Raise it when the process changes: it is part of what names a synthetic source.
-PROCESS_VERSION = 1
+PROCESS_VERSION = 2
 START_MS = 1_735_689_600_000  # 2025-01-01T00:00:00Z
 SYMBOLS_MAX = 1_000
 BARS_MAX = 2_000_000
 CELLS_MAX = 20_000_000
+HOURS_MAX = 20 * 8_760
+# Half a minute of CPU: all bars are made of minutes, and an hour of a symbol takes 4 us.
+HOUR_CELLS_MAX = 8_000_000
 
-# Usual volatility of one hour, as a fraction of price: about 50 % a year for the market and 70 %
-# for a symbol's own part, near what large perpetuals show.
-MARKET_SIGMA_1H = 0.0055
-OWN_SIGMA_1H = 0.0075
-BTC_OWN_SIGMA_FRAC = 0.15
-BETA_RANGE = (0.8, 1.4)
-
-# The planted trend.
-DRIFT_SIGMA_FRAC = 0.25
-REGIME_BARS = (48, 240)
-
-VOLATILITY_KEEP = 0.98
-VOLATILITY_NOISE = 0.08
-VOLATILITY_RANGE = (0.4, 2.5)
-MOVE_SIGMAS_MAX = 8.0
-WICK_SIGMA_FRAC = 0.45
-SIGNIFICANT_DIGITS = 5
-
-BTC_PX = 95_000.0
-PX_RANGE = (0.5, 400.0)
-BTC_NOTIONAL_1H_USD = 60e6
-NOTIONAL_RANGE_1H_USD = (0.5e6, 20e6)
-# Share of the volume that does not come with moves.  With it one bar in twelve has more than 2.5
-# times the average volume of its last twenty, as recorded altcoin bars do.
-QUIET_SHARE = 0.5
-
-# Of all bars: where the late symbols begin, and where the early-ended ones end.
+# Of all hours: where the late symbols begin, and where the early-ended ones end.
 LISTING_RANGE_FRAC = (0.10, 0.30)
-ENDING_FRAC = 0.85
-HOLE_BARS = (1, 6)
+ENDING_RANGE_FRAC = (0.85, 0.60)
+HOLE_HOURS = (1, 6)
+HOLE_STREAM = 3
+
+# So many cells at a time stay in the cache of a processor.
+STRETCH_CELLS = 65_536
+
+OPEN, HIGH, LOW, CLOSE, VOLUME = range(5)
 
 
 @dataclass(frozen=True)
 class MarketSpec:
     """What is generated.  Equal specs give equal bars.
 
+    The market lasts `bar_count` bars of `interval` from `start_ms`, which must be a midnight, UTC.
     `late_count` symbols list late, `holed_count` have `hole_count` holes each, `ended_count` stop
     trading before the end; they are taken from the end of the list of symbols, so BTC is whole.
     """
@@ -92,8 +69,11 @@ class MarketSpec:
             "symbols": (self.symbol_count, odd_count + 1, SYMBOLS_MAX),
             "bars": (self.bar_count, 100, BARS_MAX),
             "symbols x bars": (self.symbol_count * self.bar_count, 1, CELLS_MAX),
+            "hours": (self.hours, 8, HOURS_MAX),
+            "symbols x hours": (self.symbol_count * self.hours, 1, HOUR_CELLS_MAX),
             "edge": (self.edge, 0.0, 4.0),
             "seed": (self.seed, 0, 2**63 - 1),
+            "ms from midnight to the start": (self.start_ms % DAY_MS, 0, 0),
         }
         for name, (value, lowest, highest) in limits.items():
             if not lowest <= value <= highest:
@@ -103,125 +83,221 @@ class MarketSpec:
                     hint="change the option; 12 symbols and 4000 bars are the default",
                 )
 
+    @property
+    def span_ms(self) -> int:
+        """How long the market lasts."""
+        return self.bar_count * interval_to_ms(self.interval)
+
+    @property
+    def hours(self) -> int:
+        """Hours of the market, the last of which may be cut."""
+        return -(-self.span_ms // HOUR_MS)
+
     def identity(self) -> dict[str, float | int | str]:
         """All that the bars depend on, as plain JSON."""
         return {"process_version": PROCESS_VERSION, **asdict(self)}
 
 
+@dataclass(frozen=True)
+class SyntheticMarket:
+    """Bars per interval, funding rates, and what a venue would say of each symbol.
+
+    The rows are as stores take them; funding values are the rate per hour and the premium, keyed by
+    the hour at which they fell due.
+    """
+
+    candles: dict[str, Rows]
+    funding: Rows
+    metadata: tuple[SymbolMetadata, ...]
+
+
+@dataclass
+class _Record:
+    """What the walk leaves behind: bars per interval of at most an hour, and funding per hour."""
+
+    bars: dict[int, list[Floats]]
+    funding: list[Floats] = field(default_factory=list)
+
+
+def market_spec(
+    seed: int, symbol_count: int, bar_count: int, interval: str, edge: float
+) -> MarketSpec:
+    """A market of which a sixth lists late, a twelfth ends early and a 24th has holes.
+
+    At least two list late, one ends early and one has holes, so that every such market has them.
+    """
+    return MarketSpec(
+        seed=seed,
+        symbol_count=symbol_count,
+        bar_count=bar_count,
+        interval=interval,
+        edge=edge,
+        late_count=max(2, symbol_count // 6),
+        holed_count=max(1, symbol_count // 24),
+        ended_count=max(1, symbol_count // 12),
+    )
+
+
+def traits_of(spec: MarketSpec) -> Traits:
+    """The constants of the market of `spec`, for walking it minute by minute."""
+    return draw_traits(spec.seed, spec.symbol_count, spec.start_ms, spec.edge, _listing_hours(spec))
+
+
 def synthetic_rows(spec: MarketSpec) -> Rows:
     """The market of `spec` as rows: open, high, low, close in USD and volume in base units."""
-    chance = np.random.Generator(np.random.PCG64(spec.seed))
-    interval_ms = interval_to_ms(spec.interval)
-    returns, sigma = _returns(spec, interval_ms, chance)
-    bars = _bars(returns, sigma, interval_ms, chance)
-    is_there = _presence(spec, chance)
-    names = symbol_names(spec.symbol_count)
-    order = sorted(range(len(names)), key=names.__getitem__)
-    present = is_there[:, order].T
-    symbol_index, bar_index = np.nonzero(present)
-    values = bars[:, order].transpose(1, 0, 2)[present]
-    return Rows(
-        symbols=tuple(names[position] for position in order),
-        symbol_index=symbol_index.astype(np.int64),
-        ts_ms=spec.start_ms + bar_index.astype(np.int64) * interval_ms,
-        values=round_significant(values),
+    return synthetic_market(spec, [spec.interval]).candles[spec.interval]
+
+
+def synthetic_market(spec: MarketSpec, intervals: Sequence[str]) -> SyntheticMarket:
+    """The market of `spec` as bars of these intervals, with its funding.
+
+    Bars that do not close within the market are left out.  An interval that is longer than the
+    market, and one of which there would be too many bars, is a UsageError.
+    """
+    lengths = {interval: _checked_ms(spec, interval) for interval in intervals}
+    traits = traits_of(spec)
+    record = _walk(traits, spec.hours, {min(length, HOUR_MS) for length in lengths.values()})
+    there = _presence(spec, traits)
+    candles = {}
+    for interval, length_ms in lengths.items():
+        bars = np.concatenate(record.bars[min(length_ms, HOUR_MS)])
+        present = np.repeat(there, HOUR_MS // min(length_ms, HOUR_MS), axis=0)
+        if length_ms > HOUR_MS:
+            bars, present = _coarser(bars, present, length_ms // HOUR_MS)
+        count = spec.span_ms // length_ms
+        candles[interval] = _candle_rows(traits, bars[:count], present[:count], length_ms)
+    return SyntheticMarket(
+        candles, _funding_rows(spec, traits, record.funding), metadata_of(traits, spec.hours)
     )
 
 
-def symbol_names(count: int) -> tuple[str, ...]:
-    """BTC, ETH and SOL, then names that no venue lists."""
-    return ("BTC", "ETH", "SOL", *(f"SYN{number:02}" for number in range(4, count + 1)))[:count]
+def _checked_ms(spec: MarketSpec, interval: str) -> int:
+    """Length of an interval of which the market has a bearable number of bars."""
+    length_ms = interval_to_ms(interval)
+    count = spec.span_ms // length_ms
+    if not 1 <= count * spec.symbol_count <= CELLS_MAX:
+        raise UsageError(
+            f"{spec.bar_count} bars of {spec.interval} are {count} bars of {interval} for"
+            f" {spec.symbol_count} symbols, they must be from 1 to {CELLS_MAX} in all",
+            hint="change --bars, --symbols-count or --interval",
+        )
+    return length_ms
 
 
-def round_significant(values: Floats) -> Floats:
-    """Values rounded to five significant digits, correctly and so the same everywhere."""
-    digits = f"%.{SIGNIFICANT_DIGITS - 1}e"
-    flat = [float(digits % value) for value in values.ravel().tolist()]
-    return np.array(flat, np.float64).reshape(values.shape)
-
-
-def _returns(
-    spec: MarketSpec, interval_ms: int, chance: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Simple returns per bar and symbol, and each bar's and symbol's own volatility."""
-    bars, symbols = spec.bar_count, spec.symbol_count
-    scale = float(np.sqrt(interval_ms / HOUR_MS))
-    beta = _evenly(BETA_RANGE, symbols, chance)
-    beta[0] = 1.0
-    market_sigma = MARKET_SIGMA_1H * scale
-    own_sigma: Floats = np.full(symbols, OWN_SIGMA_1H * scale)
-    own_sigma[0] *= BTC_OWN_SIGMA_FRAC
-    level = _volatility(bars, chance)
-    trend = spec.edge * DRIFT_SIGMA_FRAC
-    market = market_sigma * (level * chance.standard_normal(bars) + trend * _regimes(bars, chance))
-    own = own_sigma * (
-        level[:, None] * chance.standard_normal((bars, symbols))
-        + trend * np.stack([_regimes(bars, chance) for _ in range(symbols)], axis=1)
-    )
-    usual = np.sqrt((beta * market_sigma) ** 2 + own_sigma**2)
-    limit = np.minimum(MOVE_SIGMAS_MAX * usual, 0.5)
-    return np.clip(beta * market[:, None] + own, -limit, limit), level[:, None] * usual
-
-
-def _volatility(bars: int, chance: np.random.Generator) -> Floats:
-    """The common volatility multiplier, around 1."""
-    noise = (VOLATILITY_NOISE * chance.standard_normal(bars)).tolist()
-    lowest, highest = VOLATILITY_RANGE
-    level, levels = 1.0, []
-    for shock in noise:
-        level = min(max(1.0 + VOLATILITY_KEEP * (level - 1.0) + shock, lowest), highest)
-        levels.append(level)
-    return np.array(levels)
-
-
-def _regimes(bars: int, chance: np.random.Generator) -> Floats:
-    """The direction of the planted drift at each bar, 1.0 or -1.0."""
-    lengths = chance.integers(REGIME_BARS[0], REGIME_BARS[1] + 1, bars // REGIME_BARS[0] + 1)
-    signs = chance.integers(0, 2, len(lengths)) * 2.0 - 1.0
-    return np.repeat(signs, lengths)[:bars]
-
-
-def _bars(returns: Floats, sigma: Floats, interval_ms: int, chance: np.random.Generator) -> Floats:
-    """Open, high, low, close and volume per bar and symbol, before rounding."""
-    bars, symbols = returns.shape
-    first_px = _evenly(PX_RANGE, symbols, chance)
-    first_px[0] = BTC_PX
-    close_px = first_px * np.cumprod(1.0 + returns, axis=0)
-    open_px = np.vstack([first_px, close_px[:-1]])
-    wicks = WICK_SIGMA_FRAC * sigma * np.abs(chance.standard_normal((2, bars, symbols)))
-    wicks = np.minimum(wicks, 0.5)
-    high_px = np.maximum(open_px, close_px) * (1.0 + wicks[0])
-    low_px = np.minimum(open_px, close_px) * (1.0 - wicks[1])
-    usual_usd = _evenly(NOTIONAL_RANGE_1H_USD, symbols, chance)
-    usual_usd[0] = BTC_NOTIONAL_1H_USD
-    scaled_usd = usual_usd * (interval_ms / HOUR_MS)
-    # Trading is busier in bars that move, and comes in bursts.
-    busy = QUIET_SHARE + (1.0 - QUIET_SHARE) * (returns / sigma) ** 2
-    busy *= 0.4 + 0.6 * chance.standard_exponential((bars, symbols))
-    return np.stack([open_px, high_px, low_px, close_px, scaled_usd * busy / close_px], axis=2)
-
-
-def _evenly(bounds: tuple[float, float], count: int, chance: np.random.Generator) -> Floats:
-    """One number per symbol, evenly between the bounds."""
-    drawn: Floats = bounds[0] + (bounds[1] - bounds[0]) * chance.random(count)
-    return drawn
-
-
-def _presence(spec: MarketSpec, chance: np.random.Generator) -> Bools:
-    """Which bars exist, per bar and symbol."""
-    bars = spec.bar_count
-    there = np.ones((bars, spec.symbol_count), np.bool_)
+def _listing_hours(spec: MarketSpec) -> tuple[Ints, Ints]:
+    """The hour at which each symbol lists, and that at which it ends."""
+    listed = np.zeros(spec.symbol_count, np.int64)
+    # Far beyond any market: whoever walks on after the end meets no delisting there.
+    ended = np.full(spec.symbol_count, 2**40, np.int64)
     last = spec.symbol_count
-    for first_frac in np.linspace(*LISTING_RANGE_FRAC, spec.late_count).tolist():
+    for frac in np.linspace(*LISTING_RANGE_FRAC, spec.late_count).tolist():
         last -= 1
-        there[: int(bars * first_frac), last] = False
-    for _ in range(spec.holed_count):
+        listed[last] = int(spec.hours * frac)
+    last -= spec.holed_count
+    for frac in np.linspace(*ENDING_RANGE_FRAC, spec.ended_count).tolist():
         last -= 1
-        starts = chance.integers(1, bars - 1 - HOLE_BARS[1], spec.hole_count)
-        lengths = chance.integers(HOLE_BARS[0], HOLE_BARS[1] + 1, spec.hole_count)
-        for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
-            there[start : start + length, last] = False
-    for _ in range(spec.ended_count):
-        last -= 1
-        there[int(bars * ENDING_FRAC) :, last] = False
+        ended[last] = int(spec.hours * frac)
+    return listed, ended
+
+
+def _presence(spec: MarketSpec, traits: Traits) -> Bools:
+    """In which hours each symbol's bars exist, per hour and symbol."""
+    hours = np.arange(spec.hours)[:, None]
+    there: Bools = (traits.listed_hour <= hours) & (hours < traits.delisted_hour)
+    count = spec.holed_count * spec.hole_count
+    evenly = units(raw_words(spec.seed, HOLE_STREAM, 0, 2 * count)).reshape(2, count)
+    longest = min(HOLE_HOURS[1], spec.hours // 4)
+    starts = 1 + (evenly[0] * (spec.hours - 2 - longest)).astype(np.int64)
+    lengths = HOLE_HOURS[0] + (evenly[1] * (longest + 1 - HOLE_HOURS[0])).astype(np.int64)
+    for index, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
+        symbol = spec.symbol_count - 1 - spec.late_count - index // spec.hole_count
+        there[start : start + length, symbol] = False
     return there
+
+
+def _walk(traits: Traits, hours: int, lengths_ms: set[int]) -> _Record:
+    """All hours from the start, as bars of these lengths and as funding."""
+    record = _Record({length_ms: [] for length_ms in lengths_ms})
+    state = first_state(traits)
+    stretch = max(1, STRETCH_CELLS // (MINUTES * len(traits.symbols)))
+    while state.hour < hours:
+        found, state = advance(traits, state, min(stretch, hours - state.hour))
+        for length_ms, bars in record.bars.items():
+            bars.append(_bars_of(found, length_ms // MINUTE_MS))
+        record.funding.append(np.stack([found.rate_1h, found.premium_1h_frac], axis=2))
+    return record
+
+
+def _bars_of(found: Hours, minutes: int) -> Floats:
+    """Bars of so many minutes, over bar, symbol and value; volume in lots."""
+    symbols = found.open_px.shape[2]
+    shape = (-1, minutes, symbols)
+    open_px, close_px = found.open_px.reshape(shape), found.close_px.reshape(shape)
+    out = np.empty((len(open_px), symbols, 5))
+    out[:, :, OPEN] = open_px[:, 0]
+    np.maximum.reduce(found.high_px.reshape(shape), axis=1, out=out[:, :, HIGH])
+    np.minimum.reduce(found.low_px.reshape(shape), axis=1, out=out[:, :, LOW])
+    out[:, :, CLOSE] = close_px[:, -1]
+    # Whole numbers: their sum is exact in any order.
+    np.add.reduce(found.volume_lots.reshape(shape), axis=1, out=out[:, :, VOLUME])
+    return out
+
+
+def _coarser(bars: Floats, present: Bools, hours: int) -> tuple[Floats, Bools]:
+    """Bars of so many hours from the hourly ones that are there, and which of them are."""
+    count, symbols = len(bars) // hours, bars.shape[1]
+    groups = bars[: count * hours].reshape(count, hours, symbols, 5)
+    there = present[: count * hours].reshape(count, hours, symbols)
+    first = np.argmax(there, axis=1)[:, None]
+    last = hours - 1 - np.argmax(there[:, ::-1], axis=1)[:, None]
+    out = np.empty((count, symbols, 5))
+    out[:, :, OPEN] = np.take_along_axis(groups[..., OPEN], first, axis=1)[:, 0]
+    out[:, :, HIGH] = np.where(there, groups[..., HIGH], 0.0).max(axis=1)
+    out[:, :, LOW] = np.where(there, groups[..., LOW], np.inf).min(axis=1)
+    out[:, :, CLOSE] = np.take_along_axis(groups[..., CLOSE], last, axis=1)[:, 0]
+    out[:, :, VOLUME] = np.where(there, groups[..., VOLUME], 0.0).sum(axis=1)
+    any_there: Bools = np.any(there, axis=1)
+    return out, any_there
+
+
+def _candle_rows(traits: Traits, bars: Floats, present: Bools, length_ms: int) -> Rows:
+    """The bars that are there as rows, rounded as the venue rounds."""
+    ts_ms = traits.start_ms + length_ms * np.arange(len(bars), dtype=np.int64)
+    order = _by_name(traits)
+    values = []
+    for index in order:
+        mine = bars[present[:, index], index]
+        decimals = int(traits.size_decimals[index])
+        mine[:, :VOLUME] = round_px(mine[:, :VOLUME], decimals)
+        mine[:, VOLUME] /= powers_of_ten(traits.size_decimals[index])
+        values.append(mine)
+    return _rows(traits, order, [ts_ms[present[:, index]] for index in order], values)
+
+
+def _funding_rows(spec: MarketSpec, traits: Traits, funding: list[Floats]) -> Rows:
+    """The rate and premium of every whole hour in which a symbol traded, due at its end."""
+    count = spec.span_ms // HOUR_MS
+    table = np.concatenate(funding)[:count]
+    hours = np.arange(count)
+    order = _by_name(traits)
+    times, values = [], []
+    for index in order:
+        there = (traits.listed_hour[index] <= hours) & (hours < traits.delisted_hour[index])
+        times.append(traits.start_ms + HOUR_MS * (1 + hours[there]))
+        values.append(table[there, index])
+    return _rows(traits, order, times, values)
+
+
+def _by_name(traits: Traits) -> list[int]:
+    """Positions of the symbols in the order in which stores sort them."""
+    return sorted(range(len(traits.symbols)), key=traits.symbols.__getitem__)
+
+
+def _rows(traits: Traits, order: list[int], times: list[Ints], values: list[Floats]) -> Rows:
+    counts = [len(each) for each in times]
+    return Rows(
+        symbols=tuple(traits.symbols[index] for index in order),
+        symbol_index=np.repeat(np.arange(len(order), dtype=np.int64), counts),
+        ts_ms=np.concatenate(times),
+        values=np.concatenate(values),
+    )

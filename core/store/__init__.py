@@ -6,6 +6,9 @@ series    rows keyed by symbol and time; revisions
 sqlite    opening, transactions, what SQLite's errors mean
 candles   closed bars, one file per interval
 funding   one rate per symbol and hour
+contexts  marks, oracle prices and open interest, as they were seen
+metadata  what the venue said of its symbols: sizes, margin tiers, listed and delisted
+asked     which stretches of time the venue was asked for in full
 market    bars with the funding rates that the store holds
 ledger    every configuration ever tried, counted; append-only
 """

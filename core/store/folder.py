@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.market.bars import INTERVALS
-from core.store.layout import CANDLES, FUNDING
+from core.store.layout import CANDLES, CONTEXTS, FUNDING, Layout
 from core.store.series import Origin, SeriesStore, mixing_error
 
 
@@ -18,6 +18,16 @@ def candles_path(store_dir: Path, interval: str) -> Path:
 def funding_path(store_dir: Path) -> Path:
     """The file of the funding rates in a store folder."""
     return store_dir / "funding.sqlite"
+
+
+def contexts_path(store_dir: Path) -> Path:
+    """The file of the asset contexts in a store folder."""
+    return store_dir / "contexts.sqlite"
+
+
+def metadata_path(store_dir: Path) -> Path:
+    """The file of what the venue said of its symbols in a store folder."""
+    return store_dir / "metadata.sqlite"
 
 
 def stored_intervals(store_dir: Path) -> tuple[str, ...]:
@@ -50,11 +60,34 @@ def refuse_mixing(store_dir: Path, origin: Origin) -> None:
     A store folder is one or the other as a whole.
     """
     refuse_other_than_folder(store_dir)
-    files = [(candles_path(store_dir, name), CANDLES) for name in stored_intervals(store_dir)]
-    for path, layout in [*files, (funding_path(store_dir), FUNDING)]:
-        if not path.is_file():
-            continue
+    for path, layout in _series_files(store_dir):
         with SeriesStore.open_reader(path, layout) as series:
             stored = series.synthetic()
         if stored is not None and stored != origin.synthetic:
             raise mixing_error(path, stored_synthetic=stored)
+
+
+def refuse_other_network(store_dir: Path, source: str) -> None:
+    """Raise InputError when the folder holds rows of another network of the venue.
+
+    `source` and the stored ones are names such as `hyperliquid testnet`, whose prices and symbols
+    are not those of `hyperliquid mainnet`.  Files of a user's own may be joined with either.
+    """
+    refuse_other_than_folder(store_dir)
+    brand = source.split(" ", maxsplit=1)[0]
+    for path, layout in _series_files(store_dir):
+        with SeriesStore.open_reader(path, layout) as series:
+            others = {name for name in series.sources() if name.startswith(f"{brand} ")} - {source}
+        if others:
+            raise InputError(
+                f"the store holds rows of {sorted(others)[0]}, these are of {source}",
+                at=str(path),
+                hint="give each network a --store folder of its own",
+            )
+
+
+def _series_files(store_dir: Path) -> list[tuple[Path, Layout]]:
+    """The files with rows by symbol and time that are there."""
+    files = [(candles_path(store_dir, name), CANDLES) for name in stored_intervals(store_dir)]
+    files += [(funding_path(store_dir), FUNDING), (contexts_path(store_dir), CONTEXTS)]
+    return [(path, layout) for path, layout in files if path.is_file()]

@@ -1,4 +1,4 @@
-"""The tables of a store file, and the two kinds of file.
+"""The tables of a store file, and the three kinds of file with rows by symbol and time.
 
 Tables of a file:
 
@@ -7,6 +7,8 @@ Tables of a file:
     <table>    the rows, clustered by (symbol_id, time), which is the order they are read in
     ingests    one line per ingest that changed something: when, from what, how many, and why
     revisions  one line per changed row: its old and new values and the ingest that changed it
+    asked      stretches of time that a venue was asked for in full (`core.store.asked`); made when
+               first needed
 """
 
 from __future__ import annotations
@@ -69,4 +71,20 @@ FUNDING = Layout(
     columns=("rate", "premium"),
     optional=("premium",),
     check="abs(rate) <= 1.7976931348623157e308",
+)
+CONTEXTS = Layout(
+    holds="asset contexts",
+    table="contexts",
+    time_column="ts_ms",
+    columns=(
+        "mark_px",
+        "oracle_px",
+        "mid_px",
+        "funding_rate_1h",
+        "open_interest",
+        "day_notional_usd",
+        "premium",
+    ),
+    optional=("mid_px", "premium"),
+    check="mark_px > 0 AND oracle_px > 0 AND open_interest >= 0 AND day_notional_usd >= 0",
 )

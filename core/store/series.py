@@ -7,6 +7,7 @@ an ingest leaves the store as it was before or as it is after, never between.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -17,6 +18,8 @@ import numpy as np
 from core.clock import Clock, utc_iso
 from core.errors import InputError
 from core.market.bars import Bools, Floats, Rows
+from core.market.spans import Stretch
+from core.store.asked import add_asked, read_asked
 from core.store.layout import SCHEMA_VERSION, Layout
 from core.store.sqlite import open_reader, open_writer, reported, transaction
 
@@ -41,6 +44,17 @@ class IngestCounts:
     inserted: int
     unchanged: int
     revised: int
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One changed row: its id in the file, its key, and its values before and after."""
+
+    revision_id: int
+    symbol: str
+    ts_ms: int
+    old: tuple[float | None, ...]
+    new: tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
@@ -80,11 +94,19 @@ class SeriesStore:
         with reported(self.path):
             return self._meta()["synthetic"] == "1" if self._is_set_up() else None
 
-    def ingest(self, rows: Rows, interval: str, origin: Origin, clock: Clock) -> IngestCounts:
+    def ingest(
+        self,
+        rows: Rows,
+        interval: str,
+        origin: Origin,
+        clock: Clock,
+        asked: Mapping[str, Stretch] | None = None,
+    ) -> IngestCounts:
         """Add `rows` in one transaction and say what that changed.
 
-        Raises InputError, with nothing changed, when a stored row has other values and the origin
-        gives no reason to revise it, or when made-up rows would meet recorded ones.
+        `asked` names the stretches that a venue was asked for to get them.  Raises InputError, with
+        nothing changed, when a stored row has other values and the origin gives no reason to revise
+        it, or when made-up rows would meet recorded ones.
         """
         with reported(self.path), transaction(self._connection, "IMMEDIATE"):
             if not self._is_set_up():
@@ -105,7 +127,39 @@ class SeriesStore:
                 ids = self._symbol_ids(rows.symbols, create=True)
                 self._insert(rows, ids, ~is_stored)
                 self._revise(rows, ids, stored, differs, ingest_id)
+            if asked:
+                add_asked(self._connection, asked)
         return counts
+
+    def asked(self) -> dict[str, list[Stretch]]:
+        """Per symbol the stretches that a venue was asked for in full."""
+        with reported(self.path):
+            return read_asked(self._connection)
+
+    def sources(self) -> set[str]:
+        """Names of the sources that rows came from."""
+        with reported(self.path):
+            if not self._is_set_up():
+                return set()
+            return {name for (name,) in self._connection.execute("SELECT source FROM ingests")}
+
+    def revisions(self, after_id: int = 0) -> list[Revision]:
+        """The changed rows, oldest first, whose id is larger than `after_id`."""
+        layout = self.layout
+        names = [f"r.{age}_{name}" for age in ("old", "new") for name in layout.columns]
+        width = len(layout.columns)
+        with reported(self.path):
+            if not self._is_set_up():
+                return []
+            return [
+                Revision(key, name, ts_ms, tuple(values[:width]), tuple(values[width:]))
+                for key, name, ts_ms, *values in self._connection.execute(
+                    f"SELECT r.id, s.name, r.{layout.time_column}, {', '.join(names)}"
+                    " FROM revisions r JOIN symbols s ON s.id = r.symbol_id"
+                    " WHERE r.id > ? ORDER BY r.id",
+                    (after_id,),
+                )
+            ]
 
     def read(self, interval: str) -> StoredRows:
         """All rows, sorted by symbol and time; a file without rows is an InputError.

@@ -129,7 +129,7 @@ def root(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     candles = shared_dir / "data" / "hl_candles_1h.parquet"
     request = fetch.FetchRequest(store=folder / "stores", root=folder, from_file=candles)
     result = fetch.run(request, CLOCK, silent)
-    assert result.counts.inserted == 294_606
+    assert result.series[0].counts.inserted == 294_606
     return folder
 
 

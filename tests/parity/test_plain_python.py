@@ -7,14 +7,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from schemas.strategies import EntryStrategy
 from tests.parity.probe import outcomes
-from tests.strategies import seeds
+from tests.strategies import random_strategy, seeds
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # A smaller batch says no more than the seed that the message names.
@@ -55,10 +56,14 @@ def test_plain_python_and_compiled_code_agree_on_random_strategies(batch: list[i
     assert_both_ways_agree(batch)
 
 
-def test_the_random_strategies_reach_most_reasons_to_close() -> None:
-    reasons = assert_both_ways_agree(list(range(12)))
+def test_the_random_strategies_reach_most_reasons_to_close_and_every_strategy() -> None:
+    batch = list(range(12))
+
+    reasons = assert_both_ways_agree(batch)
 
     assert len(reasons) >= 11, sorted(reasons)
+    chosen = {random_strategy(seed).strategies.entry_strategy for seed in batch}
+    assert chosen == set(get_args(EntryStrategy))
 
 
 @pytest.mark.proof

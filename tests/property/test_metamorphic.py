@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from core.clock import ManualClock
 from core.market.bars import DAY_MS, HOUR_MS, block_from_rows
+from core.market.record import market_of
 from core.simulate import Simulation, new_book, simulate
 from core.store.candles import ingest, load
 from core.store.series import Origin
 from kernel import codes
 from kernel.account import close_position, open_position
-from kernel.features import KIND_CLOSE
-from kernel.records import CANDIDATE, SNAPSHOT, TRADE, Floats, Output, Records
+from kernel.records import CANDIDATE, SNAPSHOT, TRADE, Output, Records
 from pipelines.rows import read_rows
 from schemas.base import Value
 from schemas.records import to_record
@@ -143,7 +143,7 @@ class ListedPosition:
 
 def trade_list(run: Simulation) -> list[ListedPosition]:
     """The run's positions without any cost; it must hold no adds."""
-    closes = closes_of(run)
+    closes = run.mark_px
     out = []
     for position_id in np.unique(run.trades["position_id"]):
         rows = run.trades[run.trades["position_id"] == position_id]
@@ -159,32 +159,36 @@ def trade_list(run: Simulation) -> list[ListedPosition]:
     return out
 
 
-def closes_of(run: Simulation) -> Floats:
-    """Last known close of each symbol at each row of a run over a whole block."""
-    k = run.bank.series.index((KIND_CLOSE, 0, 0, 0))
-    closes: Floats = run.bank.values[k, 1:]
-    return closes
-
-
 def settled_usd(positions: list[ListedPosition], strategy: Strategy, cash_usd: float) -> float:
     """Cash after the kernel's own ledger has filled the list at the strategy's costs."""
     params = to_record(strategy)
-    book = new_book(1, cash_usd)
+    rules = market_of(random_market(0).rows(0, 1)).rules
+    book = new_book(len(rules.size_scale), cash_usd)
     candidate, snap = np.zeros(1, CANDIDATE)[0], np.zeros(1, SNAPSHOT)[0]
     out = Output(np.zeros(0), np.zeros(0, TRADE), np.zeros(codes.COUNTER_COUNT, np.int64), True)
     for position in positions:
         candidate.side, snap.close_px = position.side, position.entry_close_px
-        open_position(book, candidate, snap, (position.size, 1.0, 1.0), 1, params)
+        open_position(rules, book, candidate, snap, (position.size, 1.0, 1.0), 1, params)
         for close_px, fraction in position.exits:
             what = (codes.REASON_END_OF_DATA, fraction, 2)
-            close_position(book, out, 0, close_px, what, params)
+            close_position(rules, book, out, 0, (close_px, codes.TAKER), what, params)
     return float(book.account["cash_usd"][0])
 
 
 def without_adds(seed: int, costs: Sequence[float]) -> Strategy:
-    """A random strategy with these costs that never adds."""
+    """A random strategy with these costs that never adds, and fills at closes alone."""
     fixed: dict[str, Value] = dict(zip(COSTS, costs, strict=True))
-    return random_strategy(seed, {"trade.enable_pyramiding": False, **fixed})
+    return random_strategy(seed, {**AT_CLOSES, **fixed})
+
+
+AT_CLOSES: dict[str, Value] = {
+    "trade.enable_pyramiding": False,
+    "trade.enable_funding": False,
+    "trade.enable_liquidation": False,
+    "trade.enable_venue_rounding": False,
+    "trade.exit_trigger": "close",
+    "trade.fee_schedule": "fixed",
+}
 
 
 levels = st.tuples(st.floats(0.0, 50.0), st.floats(0.0, 50.0), st.floats(0.0, 20.0))
@@ -209,10 +213,13 @@ def test_higher_costs_never_raise_the_final_equity_of_the_same_trades(
 @given(seeds)
 def test_equity_is_cash_plus_open_profit_at_every_row(seed: int) -> None:
     strategy = strategy_from({**random_values(seed), "trade.enable_pyramiding": False})
-    run = simulate(random_market(seed), strategy)
-    closes = closes_of(run)
+    block = random_market(seed)
+    run = simulate(block, strategy)
+    closes = run.mark_px
+    due_px = market_of(block).funding_px[-len(closes) :]
 
     equity_usd = np.full(len(run.ts_close_ms), 10_000.0)
+    paid_usd = np.zeros(len(run.ts_close_ms))
     for row in run.trades:
         entered = run.ts_close_ms >= row["entry_ts_ms"]
         left = run.ts_close_ms >= row["exit_ts_ms"]
@@ -220,6 +227,11 @@ def test_equity_is_cash_plus_open_profit_at_every_row(seed: int) -> None:
         closed_usd = row["gross_pnl_usd"] - row["exit_fee_usd"]
         equity_usd -= np.where(entered, row["entry_fee_usd"], 0.0)
         equity_usd += np.where(left, closed_usd, np.where(entered, open_usd, 0.0))
+        held = (run.ts_close_ms > row["entry_ts_ms"]) & (run.ts_close_ms <= row["exit_ts_ms"])
+        paid_usd += np.where(held, row["side"] * row["size"] * due_px[:, row["symbol"]], 0.0)
+    if strategy.trade.enable_funding:
+        equity_usd -= np.cumsum(paid_usd)
+        assert run.stats["funding_usd"] == pytest.approx(-paid_usd.sum(), abs=1e-6)
 
     np.testing.assert_allclose(run.equity_usd, equity_usd, rtol=1e-9, atol=1e-6)
 
@@ -233,7 +245,10 @@ def test_final_equity_is_the_start_plus_the_net_of_all_rows(seed: int) -> None:
     scale_usd = 10_000.0 + float(np.abs(trades["gross_pnl_usd"]).sum())
 
     assert run.equity_usd[-1] == stats["equity_end_usd"]
-    assert abs(10_000.0 + gross_usd - fees_usd - run.equity_usd[-1]) <= 1e-9 * scale_usd
+    funding_usd = float(trades["funding_usd"].sum())
+    end_usd = 10_000.0 + gross_usd - fees_usd + funding_usd
+    assert abs(end_usd - run.equity_usd[-1]) <= 1e-9 * scale_usd
+    assert abs(funding_usd - stats["funding_usd"]) <= 1e-9 * scale_usd
     assert abs(fees_usd - stats["fees_usd"]) <= 1e-9 * scale_usd
     assert abs(gross_usd - stats["gross_pnl_usd"]) <= 1e-9 * scale_usd
     net_usd = stats["gross_profit_usd"] - stats["gross_loss_usd"]

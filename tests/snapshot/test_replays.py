@@ -1,4 +1,4 @@
-"""Three replays whose results are kept: a change of any decision shows here, in readable rows.
+"""Six replays whose results are kept: a change of any decision shows here, in readable rows.
 
 Numbers are rounded to twelve significant digits: the same everywhere, and fine enough that no
 other decision could hide. Update them (`pytest tests/snapshot --snapshot-update`) only together
@@ -40,9 +40,9 @@ def small(seed: int) -> MarketSpec:
 
 
 GOLDEN = {
-    "defaults": Golden(MarketSpec(seed=19, symbol_count=10, bar_count=2000), {}, Window()),
+    "defaults": Golden(MarketSpec(seed=24, symbol_count=10, bar_count=3000), {}, Window()),
     "every_entry_mode": Golden(
-        small(13),
+        small(20),
         {
             "trade.entry_min_confidence": "low",
             "trade.add_min_confidence": "low",
@@ -87,6 +87,46 @@ GOLDEN = {
             "engine.excursions_count_entry_bar": True,
         },
         Window(START_MS + 100 * HOUR_MS, START_MS + 1000 * HOUR_MS),
+    ),
+    "ma_crossover": Golden(
+        small(13),
+        {
+            "strategies.entry_strategy": "ma_crossover",
+            "strategies.ma_crossover.fast_window_bars": 10,
+            "strategies.ma_crossover.slow_window_bars": 40,
+            "strategies.ma_crossover.ma_kind": "ema",
+            "trade.stop_loss_atr": 6.0,
+            "trade.trailing_start_atr": 8.0,
+            "trade.enable_rsi_overextension_exit": False,
+        },
+        Window(),
+    ),
+    "quad_ma": Golden(
+        small(14),
+        {
+            "strategies.entry_strategy": "quad_ma",
+            "strategies.quad_ma.trend_window_bars": 100,
+            "strategies.quad_ma.confidence": "medium",
+            "trade.entry_min_confidence": "low",
+            "trade.reverse_entry_signal": True,
+        },
+        Window(),
+    ),
+    "rsi_reversion": Golden(
+        small(15),
+        {
+            "strategies.entry_strategy": "rsi_reversion",
+            "strategies.rsi_reversion.window_bars": 7,
+            "strategies.rsi_reversion.oversold": 25.0,
+            "strategies.rsi_reversion.trend_window_bars": 100,
+            "strategies.apply_trend_gates": True,
+            "filters.require_adx_rising": False,
+            "filters.enable_ranging_filter": False,
+            "thresholds.entry.min_adx": 5.0,
+            "trade.enable_ssf_filter": False,
+            "filters.require_btc_alignment": False,
+        },
+        Window(),
     ),
 }
 

@@ -13,9 +13,10 @@ from cli import main
 from schemas.kinds import KINDS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SAMPLES = Path("tests/data/artifacts/v1")
+SAMPLES = Path("tests/data/artifacts")
 COLUMNS_MAX = 120
 FOLDERS = {body.kind: body.folder for body in KINDS}
+PATHS = {body.kind: SAMPLES / f"v{body.version}" / f"{body.kind}.json" for body in KINDS}
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,7 @@ def page(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_an_artifact(
     kind: str, capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
 ) -> None:
-    printed = page(capsys, str(SAMPLES / f"{kind}.json"))
+    printed = page(capsys, str(PATHS[kind]))
 
     assert printed == snapshot
     assert max(map(len, printed.splitlines())) <= COLUMNS_MAX
@@ -46,7 +47,7 @@ def test_a_run_with_every_kind(
         target = folder / name
         target.mkdir(parents=True, exist_ok=True)
         file = "run_metadata" if kind == "run-metadata" else kind
-        shutil.copyfile(SAMPLES / f"{kind}.json", target / f"{file}.json")
+        shutil.copyfile(PATHS[kind], target / f"{file}.json")
     (folder / "configs").mkdir()
     (folder / "configs" / f"{'0a1b' * 16}.yaml").write_text("kind: strategy\nversion: 1\n")
 

@@ -11,8 +11,10 @@ from core.bank import series_bytes
 from core.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
 from core.grid import GridRun, groups_of, run_grid
 from core.market.bars import BarBlock
+from core.market.universe import with_universe
 from core.simulate import Window, simulate
-from kernel.features import NO_SERIES, series_of
+from kernel.features import NO_SERIES
+from kernel.strategies import series_of
 from schemas.records import to_records
 from schemas.strategy import Strategy
 from tests.strategies import random_market, random_strategy
@@ -56,7 +58,7 @@ def test_every_row_equals_its_replay_bit_for_bit(
     seed: int, row_count: int, threads: int, most: int
 ) -> None:
     """`most` series fit in memory at once: 0 forces a group per distinct set of windows."""
-    block = random_market(seed)
+    block = with_universe(random_market(seed), 50, 60)
     window = window_in(block, seed)
     strategies = [random_strategy(seed + nth) for nth in range(row_count)]
 
@@ -102,7 +104,7 @@ def test_the_order_of_rows_does_not_matter() -> None:
 def test_groups_hold_each_row_once_and_only_what_fits(seed: int, row_count: int, most: int) -> None:
     params = to_records([random_strategy(seed + nth) for nth in range(row_count)])
 
-    groups = list(groups_of(params, 8, most * 8))
+    groups = list(groups_of(params.reshape(-1, 1), 8, most * 8))
 
     rows = np.concatenate([group.rows for group in groups])
     assert sorted(rows.tolist()) == list(range(row_count))

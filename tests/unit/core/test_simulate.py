@@ -13,6 +13,7 @@ from core.errors import InputError
 from core.market.bars import HOUR_MS
 from core.simulate import Window, simulate
 from kernel import codes
+from schemas.base import Value
 from schemas.strategy import Strategy
 from tests.strategies import START_MS, random_market, random_strategy, seeds
 
@@ -47,7 +48,8 @@ def test_bars_before_the_start_warm_up_and_nothing_else(seed: int, place: float)
     assert part.bank.values.tobytes() == whole.bank.values.tobytes()
     assert part.state.marks["bar_count"].tolist() == whole.state.marks["bar_count"].tolist()
     assert part.ts_close_ms[0] == start_ms + HOUR_MS
-    assert len(part.equity_usd) == len(block.ts_open_ms) - row
+    instants = whole.ts_close_ms[whole.ts_close_ms >= start_ms + HOUR_MS]
+    assert part.ts_close_ms.tobytes() == instants.tobytes()
     assert (part.trades["entry_ts_ms"] > start_ms).all()
     assert part.counters["checks"] <= whole.counters["checks"]
 
@@ -92,7 +94,9 @@ def test_a_window_holds_the_bars_that_open_and_close_in_it() -> None:
 def test_the_initial_equity_scales_the_sizes() -> None:
     count = 0
     for seed in range(10):
-        block, strategy = random_market(seed), random_strategy(seed)
+        block = replace(random_market(seed), metadata=())  # no lots, no tiers
+        fixed: dict[str, Value] = {"trade.fee_schedule": "fixed"}
+        strategy = random_strategy(seed, fixed)
         small = simulate(block, strategy, initial_equity_usd=1_000_000.0).trades
         large = simulate(block, strategy, initial_equity_usd=2_000_000.0).trades
         assert len(large) == len(small)

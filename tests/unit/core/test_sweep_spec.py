@@ -87,13 +87,12 @@ def test_a_missing_base_is_an_input_error(folder: Path) -> None:
         loaded(folder, SPEC.replace("base.yaml", "none.yaml"))
 
 
-def test_a_base_with_values_by_symbol_is_refused(folder: Path) -> None:
+def test_a_base_keeps_its_values_by_symbol(folder: Path) -> None:
     (folder / "base.yaml").write_text(BASE + "symbols: {BTC: {trade: {stop_loss_atr: 9.0}}}\n")
 
-    with pytest.raises(InputError, match="values of its own for BTC") as caught:
-        loaded(folder, SPEC)
+    sweep = loaded(folder, SPEC)
 
-    assert "sweep.yaml:3:7: base" in caught.value.at
+    assert sweep.base.symbols["BTC"].trade.stop_loss_atr == 9.0
 
 
 def test_the_hash_is_of_what_is_asked_not_of_how_it_is_written(folder: Path) -> None:

@@ -30,6 +30,11 @@ def test_slippage_and_fees_are_paid_on_both_legs(side: str, sign: float) -> None
     net_usd = row["gross_pnl_usd"] - row["entry_fee_usd"] - row["exit_fee_usd"]
     assert played.account["cash_usd"] == pytest.approx(10_000 + net_usd)
     assert played.account["turnover_usd"] == pytest.approx((entry_px + exit_px) * 10.0)
+    assert row["entry_slippage_usd"] == pytest.approx(100.0 * 0.001 * 10.0)
+    assert row["exit_slippage_usd"] == pytest.approx((100.0 + sign) * 0.002 * 10.0)
+    slippage_usd = row["entry_slippage_usd"] + row["exit_slippage_usd"]
+    assert played.account["slippage_usd"] == pytest.approx(slippage_usd)
+    assert row["gross_pnl_usd"] + slippage_usd == pytest.approx(10.0)
 
 
 def test_the_entry_fee_may_be_charged_on_the_close_before_slippage() -> None:
@@ -54,6 +59,8 @@ def test_a_partial_close_takes_its_share_of_the_entry_fee_and_the_margin() -> No
     fee_usd = 100.1 * 10.0 * 0.0005
     assert first["entry_fee_usd"] == pytest.approx(0.25 * fee_usd)
     assert rest["entry_fee_usd"] == pytest.approx(0.75 * fee_usd)
+    assert first["entry_slippage_usd"] == pytest.approx(0.25 * 0.1 * 10.0)
+    assert rest["entry_slippage_usd"] == pytest.approx(0.75 * 0.1 * 10.0)
     assert (first["size"], rest["size"]) == (2.5, 7.5)
 
 

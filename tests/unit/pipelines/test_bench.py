@@ -17,6 +17,7 @@ PROMISED = {
     "sweep_1t_symbol_bars_per_s",
     "sweep_peak_mb",
     "help_cpu_s",
+    "replay_subbars_kernel_s",
     "jit_cold_s",
     "load_average",
 }
@@ -28,6 +29,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     small = {
         "SYNTHETIC_SYMBOLS": 5,
         "SYNTHETIC_BARS": 800,
+        "FINER_SYMBOLS": 5,
+        "FINER_BARS": 400,
         "SWEEP_SYMBOLS": 5,
         "SWEEP_BARS": 800,
         "REPEATS": 1,

@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).resolve().parents[3] / "pipelines" / "demo.sh"
 def demo(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """The demo run in `folder`; `perpkit` is the one of this interpreter."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "DATA": "", "EDGE": "", **settings}
+    environment = {**os.environ, "PATH": path, "DATA": "", "EDGE": "", "SEED": "", **settings}
     return subprocess.run(
         ["bash", str(SCRIPT)],
         cwd=folder,

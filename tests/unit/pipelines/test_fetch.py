@@ -96,14 +96,66 @@ def test_bad_rows_refuse_the_file_unless_they_are_to_be_skipped(fetch: Fetch) ->
 
     assert fetch(*fetch.file(bad)) == 3
     assert "1 of 5 rows cannot be stored: row 6 crossed OHLC" in fetch.err
+    assert "nothing stored" in fetch.err
     assert not fetch.store.exists()
-    assert not (fetch.folder / "root").exists()
 
     assert fetch(*fetch.file(bad), "--skip-bad") == 0
     report = fetch.report()
     assert (report.bad_rows, report.source_rows.crossed_ohlc, report.bars) == (1, 1, 4)
     assert report.symbols[0].crossed_ohlc == 1
     assert "bad rows: 1" in fetch.err
+
+
+BROKEN: list[Record] = [
+    ("BTC", START_MS, 1.0, 0.5, 2.0, 1.0, 1.0),
+    ("BTC", START_MS, 1.0, float("nan"), 0.5, 1.0, 1.0),
+    ("ETH", START_MS, 0.0, 2.0, 0.5, 1.0, 1.0),
+    ("ETH", START_MS, -1.0, 2.0, -2.0, 1.0, 1.0),
+]
+
+
+def test_a_refused_file_leaves_the_report_of_what_was_found(fetch: Fetch) -> None:
+    assert fetch(*fetch.file([*BARS, *BROKEN])) == 3
+
+    report = fetch.report()
+    assert not report.stored
+    assert (report.bars, report.symbol_count, report.bad_rows) == (4, 2, 4)
+    assert (report.ingest.inserted, report.ingest.unchanged) == (0, 0)
+    source = report.source_rows
+    assert (source.crossed_ohlc, source.not_finite, source.not_positive) == (1, 1, 2)
+    assert [symbol.bad_rows for symbol in report.symbols] == [2, 2]
+    assert fetch.out.strip() in fetch.err
+    assert "row 6 crossed OHLC" in fetch.err
+    assert not fetch.store.exists()
+
+
+def test_a_broken_limit_comes_before_bad_rows_and_says_which(fetch: Fetch) -> None:
+    assert fetch(*fetch.file([*BARS, *BROKEN]), "--require", "crossed_ohlc=0") == 1
+
+    assert "crossed_ohlc is 1, at most 0 allowed" in fetch.err
+    assert not fetch.report().stored
+    assert not fetch.store.exists()
+
+
+def test_a_file_of_bad_rows_alone_has_a_report_too(fetch: Fetch) -> None:
+    assert fetch(*fetch.file(BROKEN), "--json") == 3
+
+    said = fetch.as_json()
+    assert (said["data"]["bars"], said["data"]["bad_rows"]) == (0, 4)
+    report = read_artifact(Path(said["data"]["paths"][0]), DataReport)[1]
+    assert (report.first_utc, report.symbols) == (None, ())
+    assert main.run(["show", said["data"]["paths"][0]]) == 0
+
+
+def test_a_refused_file_says_the_same_twice_and_is_stored_once_mended(fetch: Fetch) -> None:
+    fetch(*fetch.file([*BARS, BROKEN[0]]))
+    first = fetch.out
+
+    assert fetch(*fetch.file([*BARS, BROKEN[0]]), "--run", "latest") == 3
+    assert fetch.out == first
+    assert fetch(*fetch.file([*BARS, BROKEN[0]]), "--run", "latest", "--skip-bad") == 0
+    assert fetch.report().stored
+    assert fetch.out != first
 
 
 def test_a_file_with_nothing_usable_is_refused(fetch: Fetch) -> None:
@@ -172,15 +224,41 @@ def test_stored_bars_change_only_with_a_reason(fetch: Fetch) -> None:
 def test_a_synthetic_market_is_marked_and_made_once(fetch: Fetch) -> None:
     options = ["--synthetic", "--seed", "7", "--symbols-count", "5", "--bars", "120"]
     assert fetch(*options) == 0
-    envelope, report = read_artifact(Path(fetch.out.strip()), DataReport)
+    first, last = fetch.out.splitlines()
+    envelope, report = read_artifact(Path(first), DataReport)
     assert envelope.synthetic
-    assert report.source == "synthetic seed 7"
+    assert (report.source, report.holds, report.interval) == ("synthetic seed 7", "candles", "1h")
     assert candles.load(fetch.store, "1h").synthetic
+    envelope, report = read_artifact(Path(last), DataReport)
+    assert envelope.synthetic
+    assert (report.holds, report.interval, report.gaps) == ("funding", "1h", 0)
+    assert funding.load(fetch.store).synthetic
 
     assert fetch(*options) == 0
     assert "store unchanged" in fetch.err
     assert fetch("--synthetic", "--seed", "8", *options[3:]) == 3
     assert "another --store folder" in fetch.err
+
+
+def test_a_synthetic_market_at_several_intervals_is_a_series_each(fetch: Fetch) -> None:
+    options = ["--synthetic", "--symbols-count", "5", "--bars", "120", "--interval", "1h,15m"]
+    assert fetch(*options, "--json") == 0
+
+    said = fetch.as_json()
+    series = [(each["holds"], each["interval"]) for each in said["data"]["series"]]
+    assert series == [("candles", "1h"), ("candles", "15m"), ("funding", "1h")]
+    assert len(said["data"]["paths"]) == 3
+    coarse, fine = candles.load(fetch.store, "1h"), candles.load(fetch.store, "15m")
+    assert len(fine.ts_open_ms) == 4 * len(coarse.ts_open_ms)
+    assert (fine.close_px[3::4] == coarse.close_px).all()
+
+
+def test_a_limit_is_about_the_candles_of_a_synthetic_market(fetch: Fetch) -> None:
+    options = ["--synthetic", "--symbols-count", "5", "--bars", "120", "--require", "gaps=0"]
+
+    assert fetch(*options) == 1
+    assert "gaps is" in fetch.err
+    assert len(funding.load(fetch.store).rows) > 500
 
 
 def test_recorded_bars_do_not_enter_a_synthetic_store(fetch: Fetch) -> None:
@@ -202,16 +280,50 @@ def test_funding_goes_into_its_own_file(fetch: Fetch) -> None:
     assert len(funding.load(fetch.store).rows) == 3
 
 
+def rates(folder: Path, hours: list[int], rate: float = 8e-4) -> list[str]:
+    """Options for a file of one symbol's funding at these hours."""
+    rows = [(START_MS + hour * 3_600_000 + 12, "BTC", rate, "") for hour in hours]
+    file = write_csv(folder / "f.csv", rows, ("time", "symbol", "rate", "premium"))
+    return ["--from-file", str(file), "--kind", "funding"]
+
+
+def test_rates_of_another_period_are_divided_once_it_is_stated(fetch: Fetch) -> None:
+    source = rates(fetch.folder, [0, 8, 16, 32, 40])
+
+    assert fetch(*source) == 3
+    assert "paid every 8 hours in this file, not every 1" in fetch.err
+    assert "--funding-interval 8h" in fetch.err
+    assert not fetch.store.exists()
+
+    assert fetch(*source, "--funding-interval", "8h") == 0
+    assert funding.load(fetch.store).rows.values[:, 0].tolist() == [1e-4] * 5
+
+
+def test_a_wrong_funding_period_is_refused(fetch: Fetch) -> None:
+    hourly = rates(fetch.folder, [0, 1, 2, 4, 5])
+
+    assert fetch(*hourly, "--funding-interval", "8h") == 3
+    assert "paid every 1 hours in this file, not every 8" in fetch.err
+    assert fetch(*hourly, "--funding-interval", "3d") == 2
+    assert fetch(*rates(fetch.folder, [0, 5, 10, 15])) == 3
+    assert "one regular period" in fetch.err
+    assert not fetch.store.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
         ([], 2, "nothing to fetch"),
-        (["--from-file", "x.csv", "--synthetic"], 2, "candles of its own"),
-        (["--synthetic", "--kind", "funding"], 2, "candles of its own"),
+        (["--from-file", "x.csv", "--synthetic"], 2, "of its own"),
+        (["--synthetic", "--kind", "funding"], 2, "of its own"),
         (["--synthetic", "--bars", "3"], 2, "bars of a synthetic market"),
         (["--from-file", "x.csv"], 3, "No such file"),
         (["--from-file", "x.csv", "--kind", "trades"], 2, "--kind 'trades'"),
         (["--from-file", "x.csv", "--interval", "7h"], 3, "did you mean"),
+        (["--synthetic", "--interval", "1h,7h"], 3, "did you mean"),
+        (["--synthetic", "--interval", "1h,"], 3, "interval ''"),
+        (["--synthetic", "--bars", "200", "--interval", "5m,1w"], 2, "0 bars of 1w"),
+        (["--from-file", "x.csv", "--interval", "1h,5m"], 3, "'1h,5m'"),
         (["--synthetic", "--run", "nope"], 3, "there is no run"),
     ],
 )

@@ -14,11 +14,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from core.clock import parse_utc_ms
+from core.config import config_id
 from core.lock import hold
 from core.market.bars import Rows
 from core.market.synthetic import MarketSpec, synthetic_rows
 from core.store.candles import ingest, load
 from core.store.series import Origin
+from schemas.strategy import strategy_from
 from tests.commands import CLOCK, Shell, body, envelope, make_store, run_of
 
 SCHEMA = Path(__file__).resolve().parents[3] / "schemas" / "json" / "replay-report.schema.json"
@@ -37,6 +39,8 @@ TRADE_COLUMNS = {
     "gross_pnl_usd": pl.Float64,
     "entry_fee_usd": pl.Float64,
     "exit_fee_usd": pl.Float64,
+    "entry_slippage_usd": pl.Float64,
+    "exit_slippage_usd": pl.Float64,
     "funding_usd": pl.Float64,
     "mae_frac": pl.Float64,
     "mfe_frac": pl.Float64,
@@ -76,6 +80,63 @@ def test_the_report_fits_its_schema_and_adds_up(shell: Shell, replay: list[str])
         "easy.yaml",
         "candles_1h.sqlite",
     ]
+
+
+def test_the_costs_reconcile_with_the_closes_on_which_the_fills_were_decided(
+    shell: Shell, replay: list[str], small_store: Path
+) -> None:
+    plain = ["--set", "trade.enable_pyramiding=false", "--set", "trade.exit_slippage_bps=11"]
+    path = shell.done(*replay, *plain, "--trades-out", "t.parquet")
+
+    costs = body(path)["costs"]
+    block = load(small_store, "1h")
+    closes = {
+        (symbol, int(ts_ms) + block.interval_ms): close_px
+        for column, symbol in enumerate(block.symbols)
+        for ts_ms, close_px in zip(block.ts_open_ms, block.close_px[:, column], strict=True)
+    }
+    gross_usd = 0.0
+    for row in trades(Path("t.parquet")):
+        sign = 1 if row["side"] == "long" else -1
+        mids = [closes[row["symbol"], row[f"{end}_ts_ms"]] for end in ("entry", "exit")]
+        gross_usd += sign * (mids[1] - mids[0]) * row["size"]
+    assert costs["gross_at_mid_usd"] == pytest.approx(gross_usd, abs=0.005)
+    assert costs["net_pnl_usd"] == pytest.approx(
+        gross_usd - costs["fees_usd"] - costs["slippage_usd"] + costs["funding_usd"], abs=0.005
+    )
+    assert costs["exit_slippage_usd"] > costs["entry_slippage_usd"] > 1.0
+    assert costs["net_without_fees_usd"] == costs["net_pnl_usd"] + costs["fees_usd"]
+
+
+def test_a_run_cut_in_two_has_the_costs_of_the_run_in_one_piece(
+    shell: Shell, replay: list[str]
+) -> None:
+    whole = body(shell.done(*replay))["costs"]
+    # Closing what is open at the cut is no fill of the state, so its costs are left out.
+    shell.done(*replay, "--end", HALF, "--state-out", "s.json", "--trades-out", "first.parquet")
+    first = body(Path(shell.out.splitlines()[0]))["costs"]
+    forced = [row for row in trades(Path("first.parquet")) if row["reason"] == "end_of_data"]
+    second = body(shell.done(*replay, "--init-state", "s.json"))["costs"]
+
+    for name in ("exit_slippage_usd", "fees_usd"):
+        key = "exit_fee_usd" if name == "fees_usd" else name
+        twice = sum(row[key] for row in forced)
+        assert whole[name] == pytest.approx(first[name] + second[name] - twice)
+    assert whole["entry_slippage_usd"] == pytest.approx(
+        first["entry_slippage_usd"] + second["entry_slippage_usd"]
+    )
+    assert second["gross_at_mid_usd"] == pytest.approx(
+        second["net_pnl_usd"] + second["fees_usd"] + second["slippage_usd"]
+    )
+
+
+def test_a_report_holds_the_configuration_that_its_id_stands_for(
+    shell: Shell, replay: list[str]
+) -> None:
+    report = body(shell.done(*replay, "--set", "trade.stop_loss_atr=1.75"))
+
+    assert report["configuration"]["trade.stop_loss_atr"] == 1.75
+    assert config_id(strategy_from(report["configuration"])) == report["config_id"]
 
 
 def test_equal_inputs_give_an_equal_hash_in_another_run_from_another_place(

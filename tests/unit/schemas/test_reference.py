@@ -16,11 +16,15 @@ SWITCHED_BY_THE_PRESET = {
     "trade.exit_slippage_bps": 0.5,
     "trade.taker_fee_bps": 3.5,
     "trade.fee_on_unslipped_px": True,
+    "trade.enable_funding": False,
+    "trade.enable_venue_rounding": False,
+    "trade.enable_liquidation": False,
     "trade.enable_breakeven_stop": False,
     "trade.enable_funding_headwind_exit": False,
     "trade.partial_tp_stop": "keep",
     "trade.trend_exhaustion_source": "entry_threshold",
     "engine.excursions_count_entry_bar": True,
+    "engine.universe_top_count": 0,
 }
 
 
@@ -155,8 +159,7 @@ def test_symbols_modes_and_live_are_carried_as_sections() -> None:
         ("global: {trade: {allocation_pct: 3}}", "must be > 0, <= 1, was 3", "allocation_frac"),
         ("global: {trade: {enable_reef_filter: 0}}", "must be true or false", "write `false`"),
         ("global: {trade: {reentry_cooldown_minutes: on}}", "number of minutes", "0 for off"),
-        ("global: {engine: {exit_interval: 3m}}", "sub-bars of `3m`", "remove the key"),
-        ("modes: {m1: {engine: {entry_interval: 3m}}}", "sub-bars of `3m`", "remove the key"),
+        ("global: {engine: {exit_interval: 7m}}", "engine.exit_interval must be one of", "5m"),
         (
             "global: {runtime: {profile: parity_exit_isolation}}",
             "changes which exits",
@@ -184,6 +187,17 @@ def test_what_cannot_be_taken_over_is_refused(text: str, what: str, hint: str) -
     assert len(caught.value.faults) == 1
     assert what in caught.value.faults[0].what
     assert hint in caught.value.faults[0].hint
+
+
+def test_finer_intervals_are_taken_over_where_they_act_there() -> None:
+    exits = imported("global: {engine: {interval: 30m, exit_interval: 3m}}")
+    held = "global: {engine: {interval: 30m, entry_interval: 3m}}"
+    free = "global: {engine: {interval: 30m, entry_interval: 3m, signal_on_candle_close: false}}"
+
+    assert exits.file.common["engine.exit_interval"].value == "3m"
+    assert imported(held).file.common["engine.entry_interval"].value == "same"
+    assert "wait for the close" in notes_of(held)["global.engine.entry_interval"]
+    assert imported(free).file.common["engine.entry_interval"].value == "3m"
 
 
 def test_a_profile_that_lists_the_usual_plan_is_only_warned_of() -> None:

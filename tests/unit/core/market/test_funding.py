@@ -12,6 +12,7 @@ from core.market.bars import HOUR_MS, BarBlock, Rows, block_from_rows
 from core.market.funding import RATE_AGE_MAX_MS, with_funding
 from core.store import candles, funding, market
 from core.store.series import Origin
+from schemas.strategy import Strategy
 
 START_MS = 1_735_689_600_000
 CLOCK = ManualClock(1_767_323_045_678)
@@ -69,10 +70,10 @@ def test_symbols_without_bars_are_left_out_and_rates_are_part_of_the_hash() -> N
 def test_a_store_gives_its_rates_with_its_bars(tmp_path: Path) -> None:
     origin = Origin("test", "0" * 64)
     candles.ingest(tmp_path, "1h", bars(), origin, CLOCK)
-    assert market.load(tmp_path, "1h").funding_rate_1h is None
+    assert market.load(tmp_path, Strategy()).funding_rate_1h is None
 
     funding.ingest(tmp_path, rates("BTC", (1, 3e-5)), origin, CLOCK)
-    loaded = market.load(tmp_path, "1h")
+    loaded = market.load(tmp_path, Strategy())
 
     assert loaded.funding_rate_1h is not None
     assert loaded.funding_rate_1h[:3, 0].tolist() == [3e-5, 3e-5, 3e-5]

@@ -5,16 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.errors import UsageError
-from core.market.bars import BarBlock, block_from_rows
+from core.errors import InputError, UsageError
+from core.market.bars import HOUR_MS, BarBlock, block_from_rows
 from core.market.quality import find_gaps
 from core.market.synthetic import (
     BARS_MAX,
+    START_MS,
     MarketSpec,
-    round_significant,
-    symbol_names,
+    market_spec,
+    synthetic_market,
     synthetic_rows,
+    traits_of,
 )
+from core.market.traits import round_px, symbol_names
+
+SHA256_OF_SEED_3 = "d91d30db474e3eb12e40a8b63b60fff991f9de5c7cdee773274842c7c8b24725"
 
 
 def market(spec: MarketSpec) -> BarBlock:
@@ -29,6 +34,10 @@ def test_a_seed_names_one_market() -> None:
     assert spec.identity() != MarketSpec(seed=4, bar_count=500).identity()
 
 
+def test_a_seed_gives_these_bars_on_every_machine() -> None:
+    assert market(MarketSpec(seed=3, bar_count=500)).sha256 == SHA256_OF_SEED_3
+
+
 def test_bars_are_what_a_store_accepts() -> None:
     rows = synthetic_rows(MarketSpec())
     opened, high, low, close, volume = rows.values.T
@@ -38,7 +47,12 @@ def test_bars_are_what_a_store_accepts() -> None:
     assert (high >= np.maximum(opened, close)).all()
     assert (low <= np.minimum(opened, close)).all()
     assert (volume > 0.0).all()
-    assert (round_significant(rows.values) == rows.values).all()
+    decimals = dict(zip(symbol_names(12), traits_of(MarketSpec()).size_decimals, strict=True))
+    for index, symbol in enumerate(rows.symbols):
+        mine = rows.values[rows.symbol_index == index]
+        assert (round_px(mine[:, :4], int(decimals[symbol])) == mine[:, :4]).all()
+        lots = mine[:, 4] * 10.0 ** int(decimals[symbol])
+        assert np.allclose(lots, np.rint(lots), rtol=1e-12)
 
 
 def test_symbols_list_late_end_early_and_have_holes() -> None:
@@ -60,14 +74,62 @@ def test_a_market_can_be_whole() -> None:
     assert market(spec).present.all()
 
 
-def test_names_are_sorted_as_the_store_sorts_them() -> None:
-    names = symbol_names(12)
-
-    assert names[:4] == ("BTC", "ETH", "SOL", "SYN04")
-    assert list(names) == sorted(names)
+def test_rows_are_sorted_as_the_store_sorts_them() -> None:
     assert list(synthetic_rows(MarketSpec(symbol_count=120, bar_count=100)).symbols) == sorted(
         symbol_names(120)
     )
+
+
+def test_funding_is_due_at_the_end_of_every_hour_in_which_a_symbol_trades() -> None:
+    spec = MarketSpec(bar_count=400)
+    made = synthetic_market(spec, ["1h"])
+    candles, rates = made.candles["1h"], made.funding
+
+    for index, symbol in enumerate(rates.symbols):
+        due = rates.ts_ms[rates.symbol_index == index]
+        closes = candles.ts_ms[candles.symbol_index == candles.symbols.index(symbol)] + HOUR_MS
+        # A hole is one of the bars; the venue went on.
+        assert set(due.tolist()) >= set(closes.tolist())
+        assert (np.diff(due) == HOUR_MS).all()
+        assert (due[0], due[-1]) == (closes[0], closes[-1])
+    assert np.abs(rates.values[:, 0]).max() < 0.04
+    assert np.isfinite(rates.values).all()
+
+
+def test_a_larger_market_has_more_that_list_late_and_end_early() -> None:
+    spec = market_spec(2, 50, 400, "1h", 1.0)
+
+    assert (spec.late_count, spec.holed_count, spec.ended_count) == (8, 2, 4)
+    block = market(spec)
+    assert int((~block.present[0]).sum()) == 8
+    assert int((~block.present[-1]).sum()) == 4
+    small = market_spec(2, 5, 400, "1h", 1.0)
+    assert (small.late_count, small.holed_count, small.ended_count) == (2, 1, 1)
+
+
+def test_bars_that_do_not_close_within_the_market_are_left_out() -> None:
+    spec = MarketSpec(bar_count=130, interval="5m", late_count=0, ended_count=0, holed_count=0)
+
+    candles = synthetic_market(spec, ["5m", "1h", "4h"]).candles
+
+    assert [len(candles[name]) // 12 for name in ("5m", "1h", "4h")] == [130, 10, 2]
+    last = candles["1h"].ts_ms.max() + HOUR_MS
+    assert last <= START_MS + spec.span_ms
+
+
+@pytest.mark.parametrize("intervals", [["1d"], ["1h", "1w"]])
+def test_an_interval_longer_than_the_market_is_refused(intervals: list[str]) -> None:
+    spec = MarketSpec(bar_count=100, interval="5m")
+
+    with pytest.raises(UsageError, match="0 bars of 1"):
+        synthetic_market(spec, intervals)
+
+
+def test_too_many_bars_and_unknown_intervals_are_refused() -> None:
+    with pytest.raises(UsageError, match="525600 bars of 1m for 50 symbols"):
+        synthetic_market(market_spec(1, 50, 8_760, "1h", 1.0), ["1m"])
+    with pytest.raises(InputError, match="'7h'"):
+        synthetic_market(MarketSpec(), ["1h", "7h"])
 
 
 def regime_profit(edge: float, seed: int) -> float:
@@ -104,6 +166,9 @@ def test_without_edge_returns_have_no_mean() -> None:
         {"edge": float("nan")},
         {"seed": -1},
         {"symbol_count": 1_000, "bar_count": 100_000},
+        {"symbol_count": 1_000, "bar_count": 10_000},
+        {"bar_count": 8_000, "interval": "1d"},
+        {"start_ms": START_MS + HOUR_MS},
     ],
 )
 def test_a_market_that_cannot_be_made_is_refused(broken: dict[str, float]) -> None:
