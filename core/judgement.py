@@ -88,7 +88,9 @@ def scene_of(
     k = int(np.searchsorted(market.ts_close_ms, close_ms))
     context.see_market(market, columns, rows[0], book, bank_row)
     snap = book.snaps[column]
-    view.take_snapshot(snap, market, columns, bank_row, column)
+    cell = (bank_row, column)
+    bar = (market.volume[cell], market.funding_rate_1h[cell], market.flags[column])
+    view.take_snapshot(snap, bar, columns, bank_row, column)
     if params.entry_strategy != codes.STRATEGY_TREND:
         view.take_own_series(snap, columns, bank_row, column)
     view.see_instant(snap, market, book, (k, column))

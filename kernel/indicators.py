@@ -13,9 +13,10 @@ from typing import Final
 from kernel.jit import device
 from kernel.records import Floats
 
-MACD_FAST_BARS: Final = 12
-MACD_SLOW_BARS: Final = 26
-MACD_SIGNAL_BARS: Final = 9
+MACD_FAST_BARS: Final = 12.0
+MACD_SLOW_BARS: Final = 26.0
+MACD_SIGNAL_BARS: Final = 9.0
+"""Floats, since a leaf is compiled anew for each whole number that is written out."""
 BB_STD_MULT: Final = 2.0
 RSI_NEUTRAL: Final = 50.0
 STOCH_NEUTRAL: Final = 0.5
@@ -61,7 +62,7 @@ def mean_next(ring: Floats, window: int, value: float) -> float:
 
 
 @device
-def ema_next(memory: Floats, window: int, value: float) -> float:
+def ema_next(memory: Floats, window: float, value: float) -> float:
     """Exponential mean with alpha 2/(window+1), seeded by the first value.  Memory: [seen, ema]."""
     if memory[0] == 0.0:
         memory[0] = 1.0

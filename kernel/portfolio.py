@@ -164,18 +164,17 @@ def fill_entry(
 
 
 @loop
-def fill_candidates(
-    market: Market, rows: Records, book: Book, out: Output, now: tuple[int, int]
-) -> None:
-    """Execute the queue of one instant; `now` is (instant, candidates).
+def fill_candidates(market: Market, rows: Records, book: Book, out: Output, k: int) -> None:
+    """Execute the queue of instant `k` and empty it.
 
     Equity is frozen once, after the exits.  Adds answer to the margin cap and their own limits;
     entries to the entry budget, the position cap and the margin cap.  The limits of the account are
     those of the common parameters, `rows[0]`.
     """
-    k, count = now
     now_ms = market.ts_close_ms[k]
     equity_usd = book.account[0].cash_usd + ledger.unrealised_usd(book, market.mark_px[k + 1])
+    count = book.account[0].candidate_count
+    book.account[0].candidate_count = 0
     budget, most_open, margin_frac = account_limits(rows[0])
     order = (now_ms, equity_usd, equity_usd * margin_frac)
     for _ in range(count):

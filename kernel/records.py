@@ -258,7 +258,8 @@ class Account:
     `slippage_usd` is what fills cost against the prices they were decided on; it is in the PnL.
     `funding_usd` is what was received, negative when paid.  `breadth`, `btc_state` and
     `entries_shut` are the market as the last indicator bar saw it.  `fee_tier` is that of
-    `fee_day`, the last day with a fill.
+    `fee_day`, the last day with a fill.  `trade_count` and `candidate_count` are how many rows of
+    the trades and of the queue are filled.
     """
 
     cash_usd: float
@@ -281,6 +282,7 @@ class Account:
     position_count: int
     win_count: int
     trade_count: int
+    candidate_count: int
     exposed_bar_count: int
 
 

@@ -8,7 +8,7 @@ from kernel import account as ledger
 from kernel import codes, gates, signals, strategies
 from kernel.jit import device
 from kernel.params import Params
-from kernel.records import Book, Ints, Market, Output, Snapshot
+from kernel.records import Book, Ints, Output, Rules, Snapshot
 
 REENTRY_WEAK_ADX: Final = 25.0
 REENTRY_STRONG_ADX: Final = 40.0
@@ -73,11 +73,13 @@ def entry_block(
 
 @device
 def queue_candidate(
-    book: Book, count: int, s: int, found: signals.Signal, snap: Snapshot, params: Params
-) -> int:
-    """Write a candidate; new number of candidates."""
+    book: Book, s: int, found: signals.Signal, snap: Snapshot, params: Params
+) -> None:
+    """Append a candidate to the queue of this instant."""
     side, confidence, mode, threshold = found
-    candidate = book.candidates[count]
+    account = book.account[0]
+    candidate = book.candidates[account.candidate_count]
+    account.candidate_count += 1
     candidate.symbol = s
     candidate.side = side
     candidate.confidence = confidence
@@ -86,46 +88,40 @@ def queue_candidate(
     candidate.atr_px = max(snap.atr, snap.close_px * params.min_atr_frac)
     candidate.score = 100 * confidence + int(snap.adx)
     candidate.is_add = 1 if book.positions[s].side != codes.FLAT else 0
-    return count + 1
 
 
 @device
 def route_signal(
-    market: Market,
-    book: Book,
-    out: Output,
-    snap: Snapshot,
-    where: tuple[int, int],
-    params: Params,
-) -> int:
-    """Signal of one symbol to flip or candidate; `where` is (symbol, candidates so far)."""
-    s, count = where
+    rules: Rules, book: Book, out: Output, snap: Snapshot, s: int, params: Params
+) -> None:
+    """Signal of one symbol to flip or candidate."""
     now_ms = snap.ts_ms
     floor = gates.adx_floor(snap, params)
     failures = gates.gate_failures(snap, floor, params)
     count_gates(out.counters, failures)
     found = strategies.raw_signal(snap, failures, floor, params)
     if found[0] == codes.FLAT:
-        return count
+        return
     out.counters[codes.COUNT_SIGNALS] += 1
     side, blocked = signals.transformed_side(found[0], snap, params)
     if blocked:
         out.counters[codes.COUNT_REGIME] += 1
-        return count
+        return
     found = (side, found[1], found[2], found[3])
     position = book.positions[s]
     shut = book.account[0].entries_shut
     if position.side == side and not shut:
-        return queue_candidate(book, count, s, found, snap, params)
+        queue_candidate(book, s, found, snap, params)
+        return
     if position.side == -side:
         what = (codes.REASON_SIGNAL_FLIP, 1.0, now_ms)
         at = (snap.close_px, codes.TAKER)
-        ledger.close_position(market.rules, book, out, s, at, what, params)
+        ledger.close_position(rules, book, out, s, at, what, params)
     if shut:
         out.counters[codes.COUNT_MARKET_GATE] += 1
-        return count
+        return
     block = entry_block(book, s, found, snap, now_ms, params)
     if block >= 0:
         out.counters[block] += 1
-        return count
-    return queue_candidate(book, count, s, found, snap, params)
+        return
+    queue_candidate(book, s, found, snap, params)

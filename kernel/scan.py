@@ -86,14 +86,6 @@ def has_waited(book: Book, s: int, params: Params) -> bool:
 
 
 @device
-def may_fire(columns: Columns, params: Params, is_trend: bool, t: int, s: int) -> bool:
-    """False only if the chosen strategy cannot signal at row `t`; it spares a full judgement."""
-    if is_trend:
-        return strategy_trend.may_fire(columns, params, t, s)
-    return strategies.own_may_fire(columns, params, t, s)
-
-
-@device
 def chose_trend(params: Params) -> bool:
     """True for the trend family."""
     return params.entry_strategy == codes.STRATEGY_TREND
@@ -108,10 +100,9 @@ def keeps_views(market: Market) -> bool:
 @device
 def decide_row(  # noqa: C901  the questions of one symbol, in the order in which they are asked
     market: Market, columns: Columns, rows: Records, book: Book, out: Output, k: int
-) -> int:
-    """Exits, flips and candidates of an instant at which an indicator bar closes; how many wait."""
+) -> None:
+    """Exits, flips and candidates of an instant at which an indicator bar closes."""
     t = market.row_of[k]
-    count = 0
     present, tradable, ends = market.present, market.tradable, market.last_bar_index
     rules, mark_px, now_ms = market.rules, market.mark_px[k + 1], market.ts_close_ms[k]
     keeps = keeps_views(market)
@@ -132,10 +123,14 @@ def decide_row(  # noqa: C901  the questions of one symbol, in the order in whic
         if not holding and not keeps:
             if not ready:
                 continue
-            if not out.counts_gates and not may_fire(columns, params, is_trend, t, s):
-                continue
+            if not out.counts_gates:  # a full judgement is spared where no signal can come
+                if is_trend and not strategy_trend.may_fire(columns, params, t, s):
+                    continue
+                if not is_trend and not strategies.own_may_fire(columns, params, t, s):
+                    continue
         snap = book.snaps[s]
-        take_snapshot(snap, market, columns, t, s)
+        bar = (market.volume[t, s], market.funding_rate_1h[t, s], market.flags[s])
+        take_snapshot(snap, bar, columns, t, s)
         if not is_trend:
             take_own_series(snap, columns, t, s)
         see_instant(snap, market, book, (k, s))
@@ -144,18 +139,16 @@ def decide_row(  # noqa: C901  the questions of one symbol, in the order in whic
         if ends[s] == t:
             close_delisted(rules, book, out, s, (mark_px[s], now_ms), params)
         elif ready:
-            count = route_signal(market, book, out, snap, (s, count), params)
-    return count
+            route_signal(market.rules, book, out, snap, s, params)
 
 
 @device
-def decide_between(market: Market, rows: Records, book: Book, out: Output, k: int) -> int:
+def decide_between(market: Market, rows: Records, book: Book, out: Output, k: int) -> None:
     """Exits, flips and candidates of symbols without an indicator bar at this instant.
 
-    The number of candidates; there are none where an indicator bar of another symbol closes.
+    There are no candidates where an indicator bar of another symbol closes.
     """
     t = market.row_of[k]
-    count = 0
     closes_row = market.is_row[k]
     tradable = market.tradable[t] if t >= 0 else market.tradable_before
     enters = market.entry_at.shape[0] > 0 and not closes_row
@@ -173,8 +166,7 @@ def decide_between(market: Market, rows: Records, book: Book, out: Output, k: in
             continue
         if tradable[s] and has_waited(book, s, params):
             see_instant(snap, market, book, (k, s))
-            count = route_signal(market, book, out, snap, (s, count), params)
-    return count
+            route_signal(market.rules, book, out, snap, s, params)
 
 
 @device
@@ -233,12 +225,13 @@ def scan(
                 settle_funding(market.funding_px[k], market.own, rows, book)
             if is_watched(rows[0]):
                 liquidate_all(market, rows, book, out, k)
-        count = decide_between(market, rows, book, out, k) if finer else 0
+        if finer:
+            decide_between(market, rows, book, out, k)
         if market.is_row[k]:
             see_market(market, columns, rows[0], book, market.row_of[k])
-            count = decide_row(market, columns, rows, book, out, k)
-        if count > 0:
-            fill_candidates(market, rows, book, out, (k, count))
+            decide_row(market, columns, rows, book, out, k)
+        if book.account[0].candidate_count > 0:
+            fill_candidates(market, rows, book, out, k)
         mark_equity(market.mark_px[k + 1], book, out.equity_usd, k)
     return span[1]
 

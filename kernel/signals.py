@@ -80,7 +80,7 @@ def standard_signal(snap: Snapshot, failures: int, floor: float, params: Params)
         return nothing
     if failures & (codes.GATE_BTC_LONG if side == codes.LONG else codes.GATE_BTC_SHORT):
         return nothing
-    if not macd_allows(side, snap.macd_hist, snap.macd_run, params):
+    if not macd_allows(side, snap.macd_hist, float(snap.macd_run), params):
         return nothing
     if not stoch_allows(side, snap, params):
         return nothing

@@ -8,12 +8,18 @@ from kernel.records import Book, Columns, Market, Snapshot
 
 
 @device
-def take_snapshot(snap: Snapshot, market: Market, columns: Columns, t: int, s: int) -> None:
-    """Fill `snap` with symbol `s` at row `t`; what it has of the instant is the caller's."""
+def take_snapshot(
+    snap: Snapshot, bar: tuple[float, float, int], columns: Columns, t: int, s: int
+) -> None:
+    """Fill `snap` with symbol `s` at row `t`; what it has of the instant is the caller's.
+
+    `bar` is (volume, funding rate, the symbol's flags).
+    """
     now = t + 1
     snap.prev_close_px = columns.close_px[t, s]
-    snap.volume = market.volume[t, s]
-    snap.funding_rate_1h = market.funding_rate_1h[t, s]
+    snap.volume = bar[0]
+    snap.funding_rate_1h = bar[1]
+    snap.flags = bar[2]
     snap.ema_fast = columns.ema_fast[now, s]
     snap.prev_ema_fast = columns.ema_fast[t, s]
     snap.ema_slow = columns.ema_slow[now, s]
@@ -31,7 +37,6 @@ def take_snapshot(snap: Snapshot, market: Market, columns: Columns, t: int, s: i
     snap.vol_sma = columns.vol_sma[now, s]
     snap.vol_short = columns.vol_short[now, s]
     snap.slow_slope_frac = columns.slow_slope_frac[now, s]
-    snap.flags = market.flags[s]
 
 
 @device
