@@ -154,8 +154,8 @@ def _refuse_long_axes(spec: SweepSpec, listed: Sequence[int], place: Place) -> N
     if math.prod(listed) > GRID_POINTS_MAX and spec.method == "grid":
         _refuse_size(math.prod(listed), place)
     raise InputError(
-        f"{spec.axes[longest].path} has {listed[longest]:,} values, at most {AXIS_VALUES_MAX:,} are "
-        "swept",
+        f"{spec.axes[longest].path} has {listed[longest]:,} values, "
+        f"at most {AXIS_VALUES_MAX:,} are swept",
         at=place("axes", longest),
         hint="take a larger step",
     )

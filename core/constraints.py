@@ -1,4 +1,4 @@
-"""What every point of a sweep must keep: ordered pairs of the schema, constraints of the spec. Pure.
+"""What every point of a sweep keeps: ordered pairs of the schema, constraints of the spec. Pure.
 
 A constraint compares a parameter with another or with a number. A parameter that is no axis has the
 base's value. A point that breaks one is never evaluated and is counted apart.

@@ -93,7 +93,9 @@ class _Riddle:
         axis = self.space.axes[index]
         levels = np.flatnonzero(allowed[index])
         is_open = bool(axis.is_open(point)[0])
-        levels = levels[levels < axis.level_count] if is_open else levels[levels == axis.frozen_level]
+        levels = (
+            levels[levels < axis.level_count] if is_open else levels[levels == axis.frozen_level]
+        )
         known = set(self.axes[: depth + 1])
         asked = [c for c in self.space.conditions if index in c.axes and known >= set(c.axes)]
         rows = np.repeat(point, len(levels), axis=0)
