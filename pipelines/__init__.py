@@ -15,6 +15,7 @@ replay_warnings   bars and rates that a replay missed
 replay            a strategy over stored bars, with report, trades and state
 sweep             a grid over the search window; the best as strategies
 sweep_results     the table of results, and which rows may be ranked
+sweep_search      rows that a method draws, batch by batch
 validate          candidates judged on the holdout, one gate report each
 candidates        what `validate` judges, and on which bars
 verdict_table     verdicts as a table

@@ -129,7 +129,8 @@ class _Model:
         for index, axis in enumerate(space.axes):
             is_open = self.is_open[:, index]
             at = self.levels[is_open, index]
-            weighted: Floats = np.bincount(at, self.weights[is_open], axis.level_count)
+            weighted = np.zeros(axis.level_count)
+            weighted += np.bincount(at, self.weights[is_open], axis.level_count)
             counted = np.bincount(at, minlength=axis.level_count).astype(np.float64)
             rest = tpe.counts_of(index) - counted
             self.good.append(density(axis, weighted))
