@@ -72,7 +72,7 @@ class Found:
 
     `exit_code` is 0, or that of the signal which stopped it. `stopped` says that a signal
     ended a search which draws its rows. `window_frac` is the part of the window
-    that each row was run on, from its beginning; None when all rows saw the whole. `symbol_bars`
+    that each row was run on, up to its end; None when all rows saw the whole. `symbol_bars`
     counts what all runs decided, when that is not rows times bars.
     """
 

@@ -173,10 +173,11 @@ def _halve(run: _Run, space: Space, options: HalvingOptions, note: Note) -> tupl
         while run.wants_more and not halving.exhausted:
             rung = halving.ask()
             bars = max(round(rung.window_frac * (end - first)), 1)
-            last_open_ms = int(search.block.ts_open_ms[first + bars - 1])
-            window = Window(search.window.start_ms, last_open_ms + search.block.interval_ms)
-            if rung.window_frac >= 1.0:
-                window = search.window
+            window = search.window
+            if rung.window_frac < 1.0:
+                # The newest bars: the older ones warm the indicators up and fill the lookback.
+                start_ms = int(search.block.ts_open_ms[end - bars])
+                window = Window(start_ms, search.window.end_ms)
             note(f"rung of {len(rung.rows):,} points on {bars:,} bars")
             part, losses = run.batch(rung.levels, window, rung.window_frac)
             rows = rung.rows[part.done]

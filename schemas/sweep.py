@@ -100,7 +100,10 @@ class HalvingOptions(Strict):
         default=3, ge=2, le=16, description="One of so many points goes on, to so many times bars."
     )
     first_frac: float = Field(
-        default=0.1, gt=0, lt=1, description="Part of the search window of the first rung."
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="Part of the search window, its newest bars, of the first rung.",
     )
     min_bars: int = Field(
         default=500, ge=1, description="Fewest bars of a rung, whatever first_frac says."

@@ -19,7 +19,7 @@ from core.search.space import Ints, Space
 
 @dataclass(frozen=True, eq=False)
 class Rung:
-    """Points to run on the first `window_frac` of the window; `rows` are their places in rung 0."""
+    """Points to run on a part `window_frac` of the window; `rows` are their places in rung 0."""
 
     rows: Ints
     levels: Levels
