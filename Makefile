@@ -18,7 +18,7 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(STAMP) ## Make .venv with the locked packages and perpkit in it
@@ -71,6 +71,10 @@ parity: $(STAMP) ## Plain Python equals compiled; replays equal their snapshots
 bench: $(STAMP) ## Measure speed and memory (DATA=candles.parquet DATA_5M=...), write bench.json
 	@$(BIN)/python -m pipelines.bench $(if $(DATA),--data "$(DATA)") $(if $(DATA_5M),--data-5m "$(DATA_5M)")
 
+.PHONY: bench-search
+bench-search: $(STAMP) ## Measure searches against Optuna's TPE (STORE=stores of 1h bars, SHORT=1)
+	@$(BIN)/python -m pipelines.bench_search $(if $(STORE),--store "$(STORE)") $(if $(SHORT),--short)
+
 .PHONY: proof
 proof: $(STAMP) ## Run the long proofs: kills, long random runs
 	@$(BIN)/python -m pytest -q -m proof
@@ -94,7 +98,7 @@ lock: ## Resolve the dependencies anew and write requirements.lock
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	$(PYTHON) -m venv "$$folder/uv" && \
 	"$$folder/uv/bin/python" -m pip --disable-pip-version-check install --quiet uv && \
-	"$$folder/uv/bin/uv" pip compile pyproject.toml --extra dev --universal \
+	"$$folder/uv/bin/uv" pip compile pyproject.toml --extra dev --extra stats --universal \
 	  --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --upgrade \
 	  --no-emit-index-url --no-emit-find-links --output-file "$$folder/lock" >/dev/null && \
 	{ echo "# Made by \`make lock\`. Every package of the program, its tools and its build."; \

@@ -22,10 +22,10 @@ def sweep(  # noqa: PLR0913
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Try every point of a grid; write the best as strategies.
+    """Try or search a grid; write the best as strategies.
 
-    Every point counts as a trial. Prints the report's path; the best lie in the run's configs/.
-    Ctrl-C keeps what is done.
+    Every point tried counts as a trial. Prints the report's path; the best
+    lie in the run's configs/. Ctrl-C keeps what is done.
 
     perpkit validate "$(perpkit sweep config/sweep.example.yaml --store stores)"
     """

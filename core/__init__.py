@@ -34,8 +34,11 @@ One run:
 Many runs and what holds of them:
 
     sweep_spec       a sweep spec with its base strategy
+    axis_values      the values of one axis: listed, in steps, in equal ratios
+    constraints      what every point keeps: ordered pairs and comparisons
     axes             which values the axes take, counted before any point is made
     expansion        the distinct points of a grid
+    search/          which points to evaluate next when not all can be
     overrides        values of single symbols beside those of the rows
     grid             all points over one block, in threads
     windows          search, purge and holdout

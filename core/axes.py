@@ -8,20 +8,17 @@ makes the rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
+from core.axis_values import Place, axis_values, checked_value, dotted, listed_count, parameter_at
+from core.constraints import Condition, conditions_of
 from core.errors import InputError
-from core.market.bars import nearest
 from schemas.base import Value
-from schemas.parameters import Parameter, by_leaf, by_path, group_paths
+from schemas.parameters import Parameter
 from schemas.strategy import Strategy, value_at
 from schemas.sweep import Axis, SweepSpec
 from schemas.yaml_text import shown
-
-Place = Callable[..., str]
-"""Steps into the spec, such as ("axes", 0, "values") -> the place as a person finds it."""
 
 GRID_POINTS_MAX = 5_000_000
 """Most points of one grid: beyond it, rows and results no longer fit a small machine's memory."""
@@ -75,33 +72,28 @@ class ResolvedAxis:
 
 @dataclass(frozen=True)
 class Grid:
-    """The axes in the spec's order, and how many points they span."""
+    """The axes in the spec's order, how many points they span, and what each point must keep."""
 
     axes: tuple[ResolvedAxis, ...]
     listed_count: int
     distinct_count: int
     notes: tuple[str, ...]
-
-
-def dotted(*steps: str | int) -> str:
-    """A place in the spec when its file is not known: `axes[0].values[2]`."""
-    words = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps]
-    return "".join(words).removeprefix(".")
+    conditions: tuple[Condition, ...] = ()
 
 
 def resolve_axes(spec: SweepSpec, base: Strategy, place: Place = dotted) -> Grid:
     """The checked grid of `spec` over `base`; `place` names a step of the spec in errors.
 
     Raises InputError for an unknown or forbidden path, a value of the wrong type or out of bounds,
-    an axis without values, a gate on a parent that is unknown or stands later, and a grid of more
-    than GRID_POINTS_MAX points.
+    an axis without values, a gate on a parent that is unknown or stands later, a constraint that
+    compares no numbers of the axes, and a `method: grid` of more than GRID_POINTS_MAX points.
     """
     parameters = _checked_paths(spec.axes, place)
     listed = [
-        _listed_count(axis, parameter, place, index)
+        listed_count(axis, parameter, place, index)
         for index, (axis, parameter) in enumerate(zip(spec.axes, parameters, strict=True))
     ]
-    _refuse_long_axes(spec.axes, listed, place)
+    _refuse_long_axes(spec, listed, place)
     axes: list[ResolvedAxis] = []
     notes: list[str] = []
     for index, parameter in enumerate(parameters):
@@ -115,25 +107,17 @@ def resolve_axes(spec: SweepSpec, base: Strategy, place: Place = dotted) -> Grid
                 f"{shown(value_at(base, gate[0]))}"
             )
         axes.append(axis)
-    listed_count = _count(axes, use_listed=True)
-    if listed_count > GRID_POINTS_MAX:
-        _refuse_size(listed_count, place)
-    return Grid(tuple(axes), listed_count, _count(axes, use_listed=False), tuple(notes))
-
-
-def range_values(low: float, high: float, step: float) -> tuple[float, ...]:
-    """The values low, low + step, ... up to and with `high`, as one would write them by hand.
-
-    Decimal arithmetic on the shortest spelling of each number: 0.1 to 0.3 by 0.1 gives 0.3, not
-    0.30000000000000004.
-    """
-    start, width = Decimal(repr(low)), Decimal(repr(step))
-    return tuple(float(start + k * width) for k in range(range_count(low, high, step)))
-
-
-def range_count(low: float, high: float, step: float) -> int:
-    """How many values `range_values` has; `step` must be above 0, `high` not below `low`."""
-    return int((Decimal(repr(high)) - Decimal(repr(low))) / Decimal(repr(step))) + 1
+    count = _count(axes, use_listed=True)
+    if count > GRID_POINTS_MAX and spec.method == "grid":
+        _refuse_size(count, place)
+    conditions = conditions_of(
+        {axis.path: (index, axis.all_levels) for index, axis in enumerate(axes)},
+        spec.constraints,
+        base,
+        place,
+    )
+    distinct = _count(axes, use_listed=False)
+    return Grid(tuple(axes), count, distinct, tuple(notes), conditions)
 
 
 def _checked_paths(axes: Sequence[Axis], place: Place) -> list[Parameter]:
@@ -141,7 +125,7 @@ def _checked_paths(axes: Sequence[Axis], place: Place) -> list[Parameter]:
     found = []
     for index, axis in enumerate(axes):
         at = place("axes", index, "path")
-        parameter = _parameter_at(axis.path, at)
+        parameter = parameter_at(axis.path, at)
         if parameter.path in COST_PATHS:
             raise InputError(
                 f"{axis.path} may not be an axis: a search must not choose its own costs",
@@ -163,63 +147,15 @@ def _checked_paths(axes: Sequence[Axis], place: Place) -> list[Parameter]:
     return found
 
 
-def _parameter_at(path: str, at: str) -> Parameter:
-    parameter = by_path().get(path)
-    if parameter is not None:
-        return parameter
-    same_leaf = by_leaf().get(path.rsplit(".", 1)[-1], ())
-    if path in group_paths():
-        what, near = f"{path} is a group of parameters, not one", same_leaf[:0]
-    else:
-        what = f"there is no parameter {path!r}"
-        near = tuple(dict.fromkeys((*same_leaf, *nearest(path, list(by_path())))))[:3]
-    hint = f"did you mean {' or '.join(near)}?" if near else "`perpkit config explain` lists all"
-    raise InputError(what, at=at, hint=hint)
-
-
-def _listed_count(axis: Axis, parameter: Parameter, place: Place, index: int) -> int:
-    """How many values the axis names, before any is made."""
-    if axis.values is not None:
-        if not axis.values:
-            raise InputError(
-                f"{axis.path} has no values",
-                at=place("axes", index, "values"),
-                hint=_value_hint(parameter),
-            )
-        return len(axis.values)
-    if axis.range is None:
-        if not parameter.axis:
-            raise InputError(
-                f"{axis.path} has no values, and none are declared for it",
-                at=place("axes", index),
-                hint=f"give values or a range; {_value_hint(parameter)}",
-            )
-        return len(parameter.axis)
-    if parameter.type not in ("int", "float"):
-        raise InputError(
-            f"{axis.path} takes {parameter.type_text}: a range has no meaning",
-            at=place("axes", index, "range"),
-            hint="list its values, such as values: [...]",
-        )
-    low, high, step = axis.range
-    if step <= 0 or high < low:
-        raise InputError(
-            f"{axis.path} has an empty range: from {low} to {high} by {step}",
-            at=place("axes", index, "range"),
-            hint="write [first, last, step] with first <= last and step > 0",
-        )
-    return range_count(low, high, step)
-
-
-def _refuse_long_axes(axes: Sequence[Axis], listed: Sequence[int], place: Place) -> None:
+def _refuse_long_axes(spec: SweepSpec, listed: Sequence[int], place: Place) -> None:
     longest = max(range(len(listed)), key=lambda index: listed[index])
     if listed[longest] <= AXIS_VALUES_MAX:
         return
-    if math.prod(listed) > GRID_POINTS_MAX:
+    if math.prod(listed) > GRID_POINTS_MAX and spec.method == "grid":
         _refuse_size(math.prod(listed), place)
     raise InputError(
-        f"{axes[longest].path} has {listed[longest]:,} values, at most {AXIS_VALUES_MAX:,} are "
-        "swept",
+        f"{spec.axes[longest].path} has {listed[longest]:,} values, "
+        f"at most {AXIS_VALUES_MAX:,} are swept",
         at=place("axes", longest),
         hint="take a larger step",
     )
@@ -230,7 +166,7 @@ def _refuse_size(count: int, place: Place) -> None:
     raise InputError(
         f"the grid has {count:,} points{about}, the limit is {GRID_POINTS_MAX:,}",
         at=place("axes"),
-        hint="name fewer values, take larger steps, or sweep a few axes at a time from the best",
+        hint="name fewer values, take larger steps, or draw points: method: tpe with a budget",
     )
 
 
@@ -242,7 +178,7 @@ def _resolve(
     place: Place,
 ) -> ResolvedAxis:
     axis, parameter = axes[index], parameters[index]
-    values = _values(axis, parameter, place, index)
+    values = axis_values(axis, parameter, place, index)
     levels = tuple(dict.fromkeys(values))
     own = value_at(base, parameter.path)
     all_levels = levels if own in levels else (*levels, own)
@@ -257,57 +193,6 @@ def _resolve(
         equals=equals,
         open_at_base=is_open,
     )
-
-
-def _values(axis: Axis, parameter: Parameter, place: Place, index: int) -> tuple[Value, ...]:
-    if axis.values is not None:
-        field, raw = "values", axis.values
-    elif axis.range is not None:
-        field, raw = "range", range_values(*axis.range)
-        if parameter.type == "int":
-            raw = tuple(int(value) if float(value).is_integer() else value for value in raw)
-    else:
-        return parameter.axis
-    return tuple(
-        checked_value(parameter, value, at=place("axes", index, field, nth))
-        for nth, value in enumerate(raw)
-    )
-
-
-def checked_value(parameter: Parameter, value: Value, *, at: str) -> Value:
-    """`value` in the parameter's type; InputError when the type or the bounds do not fit."""
-    fits_type = {
-        "bool": isinstance(value, bool),
-        "int": isinstance(value, int) and not isinstance(value, bool),
-        "float": isinstance(value, int | float) and not isinstance(value, bool),
-        "enum": isinstance(value, str) and value in parameter.choices,
-    }[parameter.type]
-    if not fits_type:
-        raise InputError(
-            f"{parameter.path} takes {parameter.type_text}, was {shown(value)}",
-            at=at,
-            hint=_value_hint(parameter),
-        )
-    if parameter.type == "float":
-        value = float(value)
-    inside = {
-        ">": lambda number, limit: number > limit,
-        ">=": lambda number, limit: number >= limit,
-        "<": lambda number, limit: number < limit,
-        "<=": lambda number, limit: number <= limit,
-    }
-    if not all(inside[sign](value, limit) for sign, limit in parameter.bounds):
-        raise InputError(
-            f"{parameter.path} must be {parameter.bounds_text}, was {shown(value)}",
-            at=at,
-            hint="an axis may not leave the parameter's bounds",
-        )
-    return value
-
-
-def _value_hint(parameter: Parameter) -> str:
-    bounds = f", {parameter.bounds_text}" if parameter.bounds else ""
-    return f"it takes {parameter.type_text}{bounds} ({parameter.unit})"
 
 
 def _gate_of(axis: Axis, parameter: Parameter) -> tuple[str, Value] | None:
@@ -327,7 +212,7 @@ def _gate(
     if gate is None:
         return None, None, True
     path, equals = gate
-    parent = _parameter_at(path, place("axes", index, "when", "path"))
+    parent = parameter_at(path, place("axes", index, "when", "path"))
     equals = checked_value(parent, equals, at=place("axes", index, "when", "equals"))
     is_open = value_at(base, path) == equals
     position = {parameter.path: i for i, parameter in enumerate(parameters)}.get(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,26 +9,14 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from core.axes import Grid, Place, ResolvedAxis, dotted
+from core.axes import Grid, ResolvedAxis
+from core.axis_values import Place, dotted
+from core.constraints import Levels, breaks
 from core.errors import InputError
 from schemas.base import Value
 from schemas.parameters import parameters
 from schemas.records import to_records
-from schemas.strategy import (
-    ORDERED_OR_EQUAL_PAIRS,
-    ORDERED_PAIRS,
-    Strategy,
-    strategy_from,
-    value_at,
-)
-
-ORDERS = (
-    *((low, high, "<", operator.lt) for low, high in ORDERED_PAIRS),
-    *((low, high, "<=", operator.le) for low, high in ORDERED_OR_EQUAL_PAIRS),
-)
-"""(lower path, upper path, sign, comparison) of each pair of values that must be in order."""
-
-Levels = npt.NDArray[np.uint16]
+from schemas.strategy import Strategy, strategy_from, value_at
 
 
 @dataclass(frozen=True)
@@ -38,12 +25,15 @@ class Expansion:
 
     `levels[row, axis]` is the place of the row's value in that axis's `all_levels`: two bytes per
     cell, so that the largest grid fits in memory. Rows are distinct, and each is a valid strategy.
+    `drawn_count` is the number of points that a search drew, excluded and repeated ones too; None
+    for a whole grid.
     """
 
     base: Strategy
     grid: Grid
     levels: Levels
     excluded_count: int
+    drawn_count: int | None = None
 
     @property
     def row_count(self) -> int:
@@ -51,9 +41,14 @@ class Expansion:
         return len(self.levels)
 
     @property
+    def listed_count(self) -> int:
+        """Points of the grid, or points that a search drew."""
+        return self.grid.listed_count if self.drawn_count is None else self.drawn_count
+
+    @property
     def duplicate_count(self) -> int:
         """Listed points that equal another one."""
-        return self.grid.listed_count - self.grid.distinct_count
+        return self.listed_count - self.excluded_count - self.row_count
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -96,7 +91,7 @@ class Expansion:
 
 
 def expand(grid: Grid, base: Strategy, place: Place = dotted) -> Expansion:
-    """Every distinct point of `grid` that keeps the ordered pairs in order.
+    """Every distinct point of `grid` that keeps its conditions.
 
     Raises InputError when no point keeps them.
     """
@@ -104,16 +99,12 @@ def expand(grid: Grid, base: Strategy, place: Place = dotted) -> Expansion:
     for index, axis in enumerate(grid.axes):
         levels = _expand_axis(levels, index, axis, grid)
     assert len(levels) == grid.distinct_count, (len(levels), grid.distinct_count)
-    broken = _breaks_order(levels, grid, base)
+    broken = breaks(levels, grid.conditions)
     if broken.all():
-        varied = {axis.path for axis in grid.axes}
-        pairs = "; ".join(
-            f"{low} {sign} {high}" for low, high, sign, _ in ORDERS if varied & {low, high}
-        )
         raise InputError(
-            f"none of the {len(levels):,} points is a valid strategy: each breaks an ordered pair",
+            f"none of the {len(levels):,} points is valid: each breaks an order or a constraint",
             at=place("axes"),
-            hint=f"these must hold: {pairs}",
+            hint=f"these must hold: {'; '.join(each.text for each in grid.conditions)}",
         )
     kept = levels[~broken] if broken.any() else levels
     return Expansion(base, grid, kept, int(broken.sum()))
@@ -143,21 +134,6 @@ def _is_open(levels: Levels, axis: ResolvedAxis, grid: Grid) -> npt.NDArray[np.b
     parent = grid.axes[axis.parent]
     opens = np.array([value == axis.equals for value in parent.all_levels])
     return np.asarray(opens[levels[:, axis.parent]], np.bool_)
-
-
-def _breaks_order(levels: Levels, grid: Grid, base: Strategy) -> npt.NDArray[np.bool_]:
-    index_of = {axis.path: index for index, axis in enumerate(grid.axes)}
-    broken = np.zeros(len(levels), np.bool_)
-    for low, high, _, holds in ORDERS:
-        if low in index_of or high in index_of:
-            sides = [
-                _codes(grid.axes[index_of[path]])[levels[:, index_of[path]]]
-                if path in index_of
-                else np.array([value_at(base, path)])
-                for path in (low, high)
-            ]
-            broken |= ~holds(*sides)
-    return broken
 
 
 def _codes(axis: ResolvedAxis) -> npt.NDArray[np.float64] | npt.NDArray[np.int64]:

@@ -50,6 +50,11 @@ def ratio_columns(stats: Records | Mapping[str, Any]) -> dict[str, Floats]:
     }
 
 
+def pnl_over_drawdown(stats: Records | Mapping[str, Any]) -> Floats:
+    """Net PnL over the largest marked drawdown, both in USD; NaN where equity never fell."""
+    return _over(np.asarray(stats["net_pnl_usd"]), np.asarray(stats["drawdown_max_usd"]))
+
+
 FIELDS: Final = (
     "equity_end_usd",
     "net_pnl_usd",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.artifacts.hashing import canonical_json, sha256_hex
-from core.axes import dotted
+from core.axis_values import dotted
 from core.config import LoadedStrategy, load_strategy
 from core.yaml_file import YamlFile, read_model, read_yaml_file
 from schemas.sweep import SweepSpec

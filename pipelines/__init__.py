@@ -16,6 +16,7 @@ replay            a strategy over stored bars, with report, trades and state
 explain           one decision of a replay, which is run up to it
 sweep             a grid over the search window; the best as strategies
 sweep_results     the table of results, and which rows may be ranked
+sweep_search      rows that a method draws, batch by batch
 validate          candidates judged on the holdout, one gate report each
 candidates        what `validate` judges, and on which bars
 verdict_table     verdicts as a table
@@ -39,6 +40,8 @@ show_compare      the page of a compare report
 show_decision     the page of one decision
 gen               every file that is made from the declarations
 bench_venue       a venue on this machine for it, and how fast it is fetched from
+bench_problems    what searches are measured on
+bench_search      searches against Optuna's
 bench             speed and memory, measured
 
 A pipeline takes a frozen request, a Clock and callbacks for notes and progress, and gives back a

@@ -138,6 +138,7 @@ def measure(folder: Path, data: Path | None, data_5m: Path | None = None) -> lis
         Figure("sweep_2t_symbol_bars_per_s", both["rate"], "/s"),
         Figure("sweep_1t_over_replay_rate", swept["rate"] / kernels[0]["rate"], "x"),
         Figure("sweep_peak_mb", peak.peak_mb, "MB", 600.0),
+        Figure("tpe_ms_per_trial_100k", probe("tpe")["ms"], "ms", 0.2),
         Figure("help_cpu_s", least(c.cpu_s for c in helps), "s", 0.4),
         Figure("jit_cold_s", cold["wall_s"], "s", 30.0),
         Figure("load_average", load_average, ""),
@@ -297,12 +298,20 @@ def probe_fetch() -> dict[str, float]:
     return probe_fetch()
 
 
+def probe_tpe() -> dict[str, float]:
+    """CPU milliseconds per trial of the batch TPE over 100,000 trials and 40 axes."""
+    from pipelines.bench_search import tpe_ms_per_trial
+
+    return {"ms": tpe_ms_per_trial()}
+
+
 PROBES: dict[str, Callable[..., dict[str, float]]] = {
     "kernel": probe_kernel,
     "subbars": probe_subbars,
     "load": probe_load,
     "cold": probe_cold,
     "sweep": probe_sweep,
+    "tpe": probe_tpe,
     "fetch": probe_fetch,
 }
 

@@ -126,10 +126,13 @@ def check(path: Path) -> Checked:
 def _check_sweep(path: Path) -> Checked:
     """A sweep spec with its base strategy and its axes, as `perpkit sweep` takes them."""
     from core.axes import resolve_axes
+    from core.search.feasible import refuse_impossible
+    from core.search.space import space_of
     from core.sweep_spec import load_sweep
 
     loaded = load_sweep(path)
     grid = resolve_axes(loaded.spec, loaded.base.strategy, loaded.place)
+    refuse_impossible(space_of(grid), loaded.place)
     notes = {"base config_id": loaded.base.config_id, "points": str(grid.listed_count)}
     return Checked(SWEEP_KIND, loaded.spec.version, notes)
 

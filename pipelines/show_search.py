@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
@@ -50,6 +50,7 @@ def sweep_sections(body: Mapping[str, Any]) -> list[Section]:
     asked = (
         ("base", f"{spec['base']}, config {short_hash(body['base_config_id'])}"),
         ("method", f"{spec['method']} over {len(body['axes'])} axes, best by {spec['objective']}"),
+        *_budget(spec),
         ("axes", cut(listed(body["axes"], 3), TEXT_COLUMNS)),
         ("bars", f"{body['interval']}, {len(body['symbols'])} symbols: {listed(body['symbols'])}"),
         ("equity", f"{figure(body['initial_equity_usd'])} USD at the start of each row"),
@@ -61,10 +62,12 @@ def sweep_sections(body: Mapping[str, Any]) -> list[Section]:
         ),
         *((("stopped", "before the end: what was done is kept"),) if body["interrupted"] else ()),
     )
+    is_grid = spec["method"] == "grid"
     points = (
-        ("listed by the axes", counts["listed_count"]),
+        *(() if is_grid else (("that the axes span", counts["space_count"]),)),
+        ("listed by the axes" if is_grid else "drawn by the method", counts["listed_count"]),
         ("equal to another point", counts["duplicate_count"]),
-        ("against the rules of the schema", counts["excluded_count"]),
+        ("against an order or a constraint", counts["excluded_count"]),
         ("evaluated", counts["evaluated_count"]),
         ("of these with too few positions", counts["short_count"]),
         ("not reached", counts["unreached_count"]),
@@ -75,6 +78,16 @@ def sweep_sections(body: Mapping[str, Any]) -> list[Section]:
         Section("points", ("", "points"), tuple((name, f"{count:,}") for name, count in points)),
         *_top(body),
     ]
+
+
+def _budget(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The budget and the seed of a method that draws, and what its points keep."""
+    if spec["method"] != "grid":
+        limits = {name: each for name, each in spec["budget"].items() if each is not None}
+        yield "budget", ", ".join(f"{figure(each)} {name}" for name, each in limits.items())
+        yield "seed", str(spec["seed"])
+    for number, text in enumerate(spec.get("constraints", ())):
+        yield "" if number else "constraints", text
 
 
 def _windows(windows: Mapping[str, int]) -> Section:

@@ -16,7 +16,7 @@ from core.axes import resolve_axes
 from core.clock import Clock, cpu_s, monotonic_s, parse_utc_ms, utc_iso
 from core.config import config_id, require_own_symbols, strategy_yaml
 from core.errors import InputError, PerpkitError
-from core.expansion import Expansion, expand
+from core.expansion import Expansion
 from core.grid import run_grid, signal_exit_code
 from core.market.bars import BarBlock
 from core.market.instants import require_cover
@@ -30,7 +30,15 @@ from core.tables import write_parquet_atomic
 from core.windows import cut_windows, longest_window_bars
 from kernel.jit import is_compiled, kernel_id
 from kernel.records import STATS
-from pipelines.sweep_results import Found, Search, candidate_of, ranked_rows, results_frame
+from pipelines.sweep_results import (
+    Found,
+    Search,
+    candidate_of,
+    has_too_few,
+    ranked_rows,
+    results_frame,
+)
+from pipelines.sweep_search import first_rows, search_rows
 from schemas.artifact import Source
 from schemas.sweep import Combinations, SweepCandidate, SweepReport, Windows
 
@@ -81,7 +89,7 @@ def run(request: SweepRequest, clock: Clock, note: Note, progress: Progress) -> 
     """
     loaded = load_sweep(request.spec)
     grid = resolve_axes(loaded.spec, loaded.base.strategy, loaded.place)
-    expansion = expand(grid, loaded.base.strategy, loaded.place)
+    expansion = first_rows(loaded.spec, grid, loaded.base.strategy, loaded.place)
     block = load(request.store, loaded.base.strategy)
     require_own_symbols(loaded.base, block)
     search = Search(loaded, block, windows_of(loaded, expansion, block), expansion)
@@ -159,9 +167,12 @@ def _sweep(
     with TrialLedger.open(request.root):
         pass  # a ledger that is damaged must stop the sweep before its results, not after
     started_s, started_cpu_s = monotonic_s(), cpu_s()
-    found = evaluate(search, request, progress)
+    if search.loaded.spec.method == "grid":
+        found = evaluate(search, request, progress)
+    else:
+        search, found = search_rows(search, request, progress, note)
     running.exit_code = found.exit_code
-    bars = search.symbol_bars * int(found.done.sum())
+    bars = found.symbol_bars or search.symbol_bars * int(found.done.sum())
     speed = Speed(monotonic_s() - started_s, cpu_s() - started_cpu_s, bars)
     count_trials(request, running, search, found, clock)
     if earlier is not None and found.done.sum() < earlier.combinations.evaluated_count:
@@ -324,7 +335,7 @@ def report_of(
 ) -> SweepReport:
     """The report's body."""
     evaluated = int(found.done.sum())
-    short = found.stats["position_count"][found.done] < search.loaded.spec.min_positions
+    short = has_too_few(search.loaded.spec, found)
     return SweepReport(
         spec=search.loaded.spec,
         spec_sha256=search_sha256(search, request.initial_equity_usd),
@@ -336,12 +347,15 @@ def report_of(
         windows=search.windows,
         axes=search.expansion.paths,
         combinations=Combinations(
-            listed_count=search.expansion.grid.listed_count,
+            listed_count=search.expansion.listed_count,
             duplicate_count=search.expansion.duplicate_count,
             excluded_count=search.expansion.excluded_count,
             evaluated_count=evaluated,
             unreached_count=search.expansion.row_count - evaluated,
             short_count=int(short.sum()),
+            space_count=None
+            if search.loaded.spec.method == "grid"
+            else search.expansion.grid.distinct_count,
         ),
         notes=search.expansion.grid.notes,
         results_path=f"{SweepReport.folder}/{results.name}",

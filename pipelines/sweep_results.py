@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,13 @@ from core.errors import EXIT_DONE
 from core.expansion import Expansion
 from core.market.bars import BarBlock
 from core.overrides import own_values
-from core.ratios import ratio_columns
+from core.ratios import pnl_over_drawdown, ratio_columns
+from core.search.front import non_dominated
 from core.simulate import Window
 from core.sweep_spec import LoadedSweep
-from kernel.records import STATS, Records
+from kernel.records import STATS, Floats, Records
 from schemas.base import Value
-from schemas.sweep import Objective, SweepCandidate, Windows
+from schemas.sweep import Objective, SweepCandidate, SweepSpec, Windows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,6 +32,7 @@ OBJECTIVES: dict[Objective, str] = {
     "net_pnl": "net_pnl_usd",
     "sortino": "sortino",
     "calmar": "calmar",
+    "pnl_over_drawdown": "pnl_over_drawdown",
 }
 """Objective -> the results column that it ranks by, most first."""
 
@@ -67,17 +70,23 @@ class Search:
 class Found:
     """Figures of the rows in order; `done` is False for rows that a stop left out.
 
-    `exit_code` is 0, or that of the signal which stopped it.
+    `exit_code` is 0, or that of the signal which stopped it. `stopped` says that a signal
+    ended a search which draws its rows. `window_frac` is the part of the window
+    that each row was run on, up to its end; None when all rows saw the whole. `symbol_bars`
+    counts what all runs decided, when that is not rows times bars.
     """
 
     stats: Records
     done: npt.NDArray[np.bool_]
     exit_code: int = EXIT_DONE
+    stopped: bool = False
+    window_frac: Floats | None = None
+    symbol_bars: int | None = None
 
     @property
     def interrupted(self) -> bool:
         """True if rows were left out."""
-        return not bool(self.done.all())
+        return self.stopped or not bool(self.done.all())
 
 
 def results_frame(search: Search, found: Found) -> pl.DataFrame:
@@ -93,9 +102,57 @@ def results_frame(search: Search, found: Found) -> pl.DataFrame:
     stats = found.stats[rows]
     for name in STATS.names or ():
         columns[name] = pl.Series(name, np.ascontiguousarray(stats[name]))
-    for name, column in ratio_columns(stats).items():
+    for name, column in _ratios(stats).items():
         columns[name] = pl.Series(name, column).fill_nan(None)
+    if found.window_frac is not None:
+        columns["window_frac"] = pl.Series("window_frac", found.window_frac[rows])
+    columns["on_front"] = pl.Series("on_front", on_front(search.loaded.spec, found)[rows])
     return pl.DataFrame(columns)
+
+
+def has_too_few(spec: SweepSpec, found: Found) -> npt.NDArray[np.bool_]:
+    """Evaluated rows with too few positions for the part of the window that they were run on."""
+    least = spec.min_positions * (1.0 if found.window_frac is None else found.window_frac)
+    short: npt.NDArray[np.bool_] = found.done & (found.stats["position_count"] < least)
+    return short
+
+
+def on_front(spec: SweepSpec, found: Found) -> npt.NDArray[np.bool_]:
+    """Rows that may be ranked and that no other such row beats on PnL, drawdown and Sharpe."""
+    front = np.zeros(len(found.done), np.bool_)
+    rows = np.flatnonzero(_may_be_ranked(spec, found))
+    stats = found.stats[rows]
+    sharpe = ratio_columns(stats)["sharpe"]
+    front[rows] = non_dominated(stats["net_pnl_usd"], stats["drawdown_max_frac"], sharpe)
+    return front
+
+
+def objective_values(stats: Records, objective: Objective) -> Floats:
+    """The objective of each row, most is best; NaN where it has no value."""
+    column = OBJECTIVES[objective]
+    values: Floats = stats[column] if column in (STATS.names or ()) else _ratios(stats)[column]
+    return values
+
+
+def losses_of(stats: Records, spec: SweepSpec, window_frac: float = 1.0) -> Floats:
+    """What a search makes small: minus the objective, NaN for rows that may not be ranked.
+
+    Too few positions make a row unranked, whatever it earned or lost; on a part of the window that
+    part of them is asked for.
+    """
+    losses: Floats = -objective_values(stats, spec.objective)
+    too_few = stats["position_count"] < spec.min_positions * window_frac
+    losses[too_few | ~np.isfinite(losses)] = np.nan
+    return losses
+
+
+def _ratios(stats: Records | Mapping[str, Any]) -> dict[str, Floats]:
+    return {**ratio_columns(stats), "pnl_over_drawdown": pnl_over_drawdown(stats)}
+
+
+def _may_be_ranked(spec: SweepSpec, found: Found) -> npt.NDArray[np.bool_]:
+    rankable: npt.NDArray[np.bool_] = found.done & np.isfinite(losses_of(found.stats, spec))
+    return rankable if found.window_frac is None else rankable & (found.window_frac >= 1.0)
 
 
 def ranked_rows(search: Search, found: Found) -> npt.NDArray[np.int64]:
@@ -105,14 +162,9 @@ def ranked_rows(search: Search, found: Found) -> npt.NDArray[np.int64]:
     between them did nothing, and judging both would count one candidate twice.
     """
     spec = search.loaded.spec
-    column = OBJECTIVES[spec.objective]
-    value = ratio_columns(found.stats).get(column)
-    if value is None:
-        value = found.stats[column]
-    rankable = found.done & np.isfinite(value)
-    rankable &= found.stats["position_count"] >= spec.min_positions
-    rows = np.flatnonzero(rankable)
-    order = rows[np.argsort(-value[rows], kind="stable")]
+    losses = losses_of(found.stats, spec)
+    rows = np.flatnonzero(_may_be_ranked(spec, found))
+    order = rows[np.argsort(losses[rows], kind="stable")]
     seen: set[bytes] = set()
     kept: list[int] = []
     for row in order:
@@ -137,7 +189,7 @@ def candidate_of(
     figures: dict[str, float | int | None] = {
         name: stats[name].item() for name in STATS.names or ()
     }
-    for name, column in ratio_columns(figures).items():
+    for name, column in _ratios(figures).items():
         figures[name] = float(column) if np.isfinite(column) else None
     return SweepCandidate(
         rank=rank,

@@ -13,7 +13,8 @@ from pydantic import Field, model_validator
 from schemas.artifact import SHA256_PATTERN, Body
 from schemas.base import Strict, Value
 
-Objective = Literal["sharpe", "net_pnl", "sortino", "calmar"]
+Objective = Literal["sharpe", "net_pnl", "sortino", "calmar", "pnl_over_drawdown"]
+Method = Literal["grid", "random", "tpe", "successive_halving"]
 Number = int | float
 TOP_MAX = 100
 """Most candidates of one sweep: each is replayed in full and judged by `validate`."""
@@ -34,15 +35,20 @@ class Axis(Strict):
     range: tuple[Number, Number, Number] | None = Field(
         default=None, description="First value, last value (counted in), step."
     )
+    log: tuple[Number, Number, int] | None = Field(
+        default=None,
+        description="First value, last value (counted in), count of values in equal ratios.",
+    )
     when: AxisGate | None = Field(
         default=None, description="Gate; without it the parameter's declared gate holds."
     )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        """Raise `ValueError` when both ways to give values are used."""
-        if self.values is not None and self.range is not None:
-            what = "give either values or range, not both"
+        """Raise `ValueError` when more than one way to give values is used."""
+        given = [name for name in ("values", "range", "log") if getattr(self, name) is not None]
+        if len(given) > 1:
+            what = f"give either values or range or log, not {' and '.join(given)}"
             raise ValueError(what)
         return self
 
@@ -61,6 +67,49 @@ class SpecWindow(Strict):
     )
 
 
+class Budget(Strict):
+    """When a search that does not try everything ends: at the first limit that it reaches."""
+
+    trials: int | None = Field(default=None, ge=1, description="Points to evaluate.")
+    seconds: float | None = Field(
+        default=None, gt=0, description="Wall time, after which no further batch begins."
+    )
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        """Raise `ValueError` for a budget without a limit."""
+        if self.trials is None and self.seconds is None:
+            what = "a budget gives trials, seconds or both"
+            raise ValueError(what)
+        return self
+
+
+class TpeOptions(Strict):
+    """How the method tpe proposes points."""
+
+    multivariate: bool = Field(
+        default=False,
+        description="Model the good points jointly; false models each axis by itself.",
+    )
+
+
+class HalvingOptions(Strict):
+    """How the method successive_halving spends its bars."""
+
+    eta: int = Field(
+        default=3, ge=2, le=16, description="One of so many points goes on, to so many times bars."
+    )
+    first_frac: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="Part of the search window, its newest bars, of the first rung.",
+    )
+    min_bars: int = Field(
+        default=500, ge=1, description="Fewest bars of a rung, whatever first_frac says."
+    )
+
+
 class SweepSpec(Strict):
     """What to try, on which bars, and what to call best."""
 
@@ -68,13 +117,42 @@ class SweepSpec(Strict):
     version: Literal[1] = Field(description="Version of this file's schema.")
     base: str = Field(min_length=1, description="Strategy file, relative to the spec's folder.")
     window: SpecWindow = Field(default=SpecWindow(), description="Bars to use.")
-    method: Literal["grid"] = Field(default="grid", description="How rows are proposed.")
+    method: Method = Field(default="grid", description="How points are proposed.")
+    seed: int = Field(
+        default=0, ge=0, le=2**63 - 1, description="Seed of every method that draws; grid does not."
+    )
+    budget: Budget | None = Field(
+        default=None, description="Where a method other than grid ends; grid takes none."
+    )
+    tpe: TpeOptions | None = Field(default=None, description="Options of the method tpe.")
+    successive_halving: HalvingOptions | None = Field(
+        default=None, description="Options of the method successive_halving."
+    )
     objective: Objective = Field(default="sharpe", description="What the best has most of.")
     top: int = Field(default=10, ge=1, le=TOP_MAX, description="Candidates written as configs.")
     min_positions: int = Field(
         default=30, ge=0, description="Rows with fewer positions are never ranked."
     )
     axes: tuple[Axis, ...] = Field(min_length=1, description="Parameters to vary.")
+    constraints: tuple[str, ...] = Field(
+        default=(),
+        description="Comparisons that every point keeps, such as `a.path < another.path`.",
+    )
+
+    @model_validator(mode="after")
+    def _method_has_its_options(self) -> Self:
+        """Raise `ValueError` for a budget or options that the method does not take, or lacks."""
+        if self.method == "grid" and self.budget is not None:
+            what = "the method grid tries every point and takes no budget"
+            raise ValueError(what)
+        if self.method != "grid" and self.budget is None:
+            what = f"the method {self.method} needs a budget, such as budget: {{trials: 1000}}"
+            raise ValueError(what)
+        for name in ("tpe", "successive_halving"):
+            if getattr(self, name) is not None and self.method != name:
+                what = f"options of {name} are given, but the method is {self.method}"
+                raise ValueError(what)
+        return self
 
 
 class Windows(Strict):
@@ -95,14 +173,22 @@ class Windows(Strict):
 
 
 class Combinations(Strict):
-    """Where the points of the grid went: listed = duplicates + excluded + evaluated + unreached."""
+    """Where the points went: listed = duplicates + excluded + evaluated + unreached.
 
-    listed_count: int = Field(ge=0, description="Points that the axes and their gates span.")
+    A grid lists every point of its axes; another method lists the points that it drew.
+    """
+
+    listed_count: int = Field(ge=0, description="Points of the grid, or points that were drawn.")
     duplicate_count: int = Field(ge=0, description="Points equal to another; not evaluated.")
-    excluded_count: int = Field(ge=0, description="Points that break an ordered pair.")
+    excluded_count: int = Field(
+        ge=0, description="Points that break an ordered pair or a constraint; not evaluated."
+    )
     evaluated_count: int = Field(ge=0, description="Distinct points that were simulated.")
     unreached_count: int = Field(ge=0, description="Points left when the sweep was stopped.")
     short_count: int = Field(ge=0, description="Evaluated points with too few positions to rank.")
+    space_count: int | None = Field(
+        default=None, ge=1, description="Distinct points that the axes span; null: as listed."
+    )
 
 
 class SweepCandidate(Strict):

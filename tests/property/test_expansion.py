@@ -7,45 +7,12 @@ from typing import Any
 
 import numpy as np
 from hypothesis import given
-from hypothesis import strategies as st
 
-from core.axes import COST_PATHS, Grid, resolve_axes
 from core.errors import InputError
 from core.expansion import expand
-from schemas.parameters import parameters
 from schemas.records import to_records
 from schemas.strategy import Strategy, order_faults, value_at
-from schemas.sweep import SweepSpec
-
-SWEEPABLE = tuple(
-    parameter
-    for parameter in parameters()
-    if parameter.axis and parameter.path not in COST_PATHS and parameter.in_kernel
-)
-
-Axis = dict[str, Any]
-ALWAYS_OPEN: Axis = {"path": "engine.interval", "equals": "1h"}
-"""A gate that the base holds open, in place of the declared one."""
-
-
-@st.composite
-def axes(draw: st.DrawFn) -> list[Axis]:
-    """Two to five axes over declared values, repeats among them, some gated by an earlier one."""
-    chosen = draw(
-        st.lists(st.sampled_from(SWEEPABLE), min_size=2, max_size=5, unique_by=lambda p: p.path)
-    )
-    found: list[Axis] = []
-    for index, parameter in enumerate(chosen):
-        values = draw(st.lists(st.sampled_from(parameter.axis), min_size=1, max_size=4))
-        axis: Axis = {"path": parameter.path, "values": values}
-        parent = draw(st.sampled_from(chosen[:index])) if index else None
-        if parent is not None and draw(st.booleans()):
-            gate_values = (*parent.axis, parent.default)
-            axis["when"] = {"path": parent.path, "equals": draw(st.sampled_from(gate_values))}
-        else:
-            axis["when"] = ALWAYS_OPEN
-        found.append(axis)
-    return found
+from tests.sweep_axes import Axis, axes, grid_of
 
 
 def by_hand(listed: list[Axis]) -> list[tuple[Any, ...]]:
@@ -64,11 +31,6 @@ def by_hand(listed: list[Axis]) -> list[tuple[Any, ...]]:
         if is_first:  # a closed axis has one point, not one per value
             points.append(tuple(values.values()))
     return points
-
-
-def grid_of(listed: list[Axis]) -> Grid:
-    spec = {"kind": "sweep-spec", "version": 1, "base": "b", "axes": listed}
-    return resolve_axes(SweepSpec.model_validate(spec), Strategy())
 
 
 @given(listed=axes())

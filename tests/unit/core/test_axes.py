@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.axes import COST_PATHS, GRID_POINTS_MAX, Grid, range_values, resolve_axes
+from core.axes import COST_PATHS, GRID_POINTS_MAX, Grid, resolve_axes
+from core.axis_values import range_values
 from core.errors import InputError
 from core.expansion import Expansion, expand, with_values
 from schemas.parameters import by_path, parameters

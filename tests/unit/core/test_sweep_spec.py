@@ -18,6 +18,8 @@ axes:
   - path: trade.stop_loss_atr
     values: [1.0, 2.0]
 """
+TPE = "base: base.yaml\nmethod: tpe\n"
+HALVING = "base: base.yaml\nmethod: successive_halving\nbudget: {trials: 9}\n"
 
 
 @pytest.fixture
@@ -41,6 +43,38 @@ def loaded(folder: Path, text: str) -> LoadedSweep:
         ("base: base.yaml", "base: base.yaml\nobjective: luck", 4, "sharpe"),
         ("values: [1.0, 2.0]", "values: [1.0]\n    range: [1, 2, 1]", 5, "values or range"),
         ("base: base.yaml", "base: base.yaml\nwindow: {holdout_frac: 0}", 4, "greater than 0"),
+        ("values: [1.0, 2.0]", "values: [1.0]\n    log: [1, 2, 3]", 5, "not values and log"),
+        ("values: [1.0, 2.0]", "log: [1, 2]", 6, "log"),
+        ("base: base.yaml", "base: base.yaml\nmethod: luck", 4, "successive_halving"),
+        ("base: base.yaml", "base: base.yaml\nseed: -1", 4, "greater than or equal to 0"),
+        ("base: base.yaml", "base: base.yaml\nmethod: tpe", 1, "needs a budget"),
+        ("base: base.yaml", "base: base.yaml\nbudget: {trials: 5}", 1, "takes no budget"),
+        ("base: base.yaml", TPE + "budget: {}", 5, "trials, seconds or both"),
+        ("base: base.yaml", TPE + "budget: {trials: 0}", 5, "greater than or equal to 1"),
+        ("base: base.yaml", TPE + "budget: {trials: -7}", 5, "greater than or equal to 1"),
+        ("base: base.yaml", TPE + "budget: {trials: 1.5}", 5, "integer"),
+        ("base: base.yaml", TPE + "budget: {seconds: 0}", 5, "greater than 0"),
+        ("base: base.yaml", TPE + "budget: {seconds: -3}", 5, "greater than 0"),
+        ("base: base.yaml", TPE + "budget: {trials: 5}\ntpe: {gamma: 0.1}", 6, "gamma"),
+        (
+            "base: base.yaml",
+            TPE + "budget: {trials: 5}\nsuccessive_halving: {eta: 3}",
+            1,
+            "the method is tpe",
+        ),
+        (
+            "base: base.yaml",
+            HALVING + "successive_halving: {eta: 1}",
+            6,
+            "greater than or equal to 2",
+        ),
+        ("base: base.yaml", HALVING + "successive_halving: {first_frac: 1}", 6, "less than 1"),
+        (
+            "base: base.yaml",
+            HALVING + "successive_halving: {min_bars: 0}",
+            6,
+            "greater than or equal to 1",
+        ),
     ],
 )
 def test_a_fault_in_the_file_is_named_with_its_line(

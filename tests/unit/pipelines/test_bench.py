@@ -16,6 +16,7 @@ PROMISED = {
     "store_load_cpu_s",
     "sweep_1t_symbol_bars_per_s",
     "sweep_peak_mb",
+    "tpe_ms_per_trial_100k",
     "help_cpu_s",
     "replay_subbars_kernel_s",
     "jit_cold_s",

@@ -84,6 +84,7 @@ def test_every_listed_point_is_accounted_for(shell: Shell, sweep: list[str]) -> 
         "evaluated_count": EVALUATED,
         "unreached_count": 0,
         "short_count": 0,
+        "space_count": None,
     }
     assert report["interrupted"] is False
     assert f"{EVALUATED} of {LISTED} points evaluated" in shell.err
