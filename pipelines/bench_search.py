@@ -66,13 +66,16 @@ def main(arguments: list[str]) -> int:
     problems = [*FUNCTIONS, *(["sweep"] if options.store else [])]
     jobs = [
         Job(problem, sampler, seed, trials, str(options.store or ""))
+        for seed in range(FIRST_SEED, FIRST_SEED + seeds)
         for problem in reversed(problems)  # the longest first, so that no core waits at the end
         for sampler in (ORACLE, *OURS)
-        for seed in range(FIRST_SEED, FIRST_SEED + seeds)
     ]
     began_s = monotonic_s()
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        outcomes = pool.map(outcome_of, jobs, chunksize=1)
+        outcomes = []
+        for each in pool.imap_unordered(outcome_of, jobs):
+            outcomes.append(each)
+            sys.stderr.write(f"{len(outcomes)}/{len(jobs)} {line_of(each)}\n")
     bests = gathered(outcomes)
     if options.out is not None:
         found = {f"{problem} {sampler}": list(each) for (problem, sampler), each in bests.items()}
@@ -142,6 +145,12 @@ def with_optuna(problem: Problem, job: Job) -> float:
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=job.seed))
     study.optimize(objective, n_trials=job.trials)
     return float(study.best_value)
+
+
+def line_of(outcome: Outcome) -> str:
+    """What was found, for who waits."""
+    job = outcome.job
+    return f"{job.problem} {job.sampler} {job.seed}: {outcome.best:.6g}, {outcome.wall_s:.0f} s"
 
 
 Bests = dict[tuple[str, str], Floats]
