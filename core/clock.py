@@ -80,6 +80,11 @@ def cpu_s() -> float:
     return time.process_time()
 
 
+def thread_cpu_s() -> float:
+    """CPU seconds that the calling thread has used: for measurements."""
+    return time.thread_time()
+
+
 def sleep_s(duration_s: float) -> None:
     """Return after at least `duration_s` seconds."""
     time.sleep(duration_s)

@@ -18,7 +18,7 @@ from core.windows import cut_windows, longest_window_bars, refuse_overlap
 from kernel.jit import kernel_id
 from schemas.artifact import Envelope, Source
 from schemas.strategy import Strategy
-from schemas.sweep import SweepCandidate, SweepReport
+from schemas.sweep import SweepCandidate, SweepReport, SweepTop
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ def sweep_report_path(root: Path, target: str) -> Path:
     found = resolve_artifact(root, target)
     if isinstance(found, Path):
         return found
-    reports = sorted((found.dir / SweepReport.folder).glob("*.json"))
+    files = sorted((found.dir / SweepReport.folder).glob("*.json"))
+    reports = [path for path in files if not path.name.endswith(f"{SweepTop.ending}.json")]
     if len(reports) == 1:
         return reports[0]
     if not reports:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from core.artifacts.hashing import canonical_json, sha256_file, sha256_hex
 from core.artifacts.manifest import RunningCommand, running_command
@@ -17,41 +15,41 @@ from core.clock import Clock, cpu_s, monotonic_s, parse_utc_ms, utc_iso
 from core.config import config_id, require_own_symbols, strategy_yaml
 from core.errors import InputError, PerpkitError
 from core.expansion import Expansion
-from core.grid import run_grid, signal_exit_code
 from core.market.bars import BarBlock
 from core.market.instants import require_cover
 from core.market.record import tradable_of
-from core.overrides import own_strategies, with_own
+from core.overrides import own_strategies
 from core.simulate import rows_of, simulate
-from core.store.ledger import TrialLedger, TrialLine, venue_of
+from core.store.ledger import TrialLedger
 from core.store.market import load
+from core.store.shards import ShardJournal, forget, opened
 from core.sweep_spec import LoadedSweep, load_sweep
 from core.tables import write_parquet_atomic
 from core.windows import cut_windows, longest_window_bars
 from kernel.jit import is_compiled, kernel_id
-from kernel.records import STATS
 from pipelines.sweep_results import (
     Found,
     Search,
     candidate_of,
     has_too_few,
     ranked_rows,
+    result_hash,
     results_frame,
 )
-from pipelines.sweep_search import first_rows, search_rows
+from pipelines.sweep_resume import identity_of, journal_of, noted
+from pipelines.sweep_rows import RowRunner, thread_count
+from pipelines.sweep_search import first_rows, grid_rows, search_rows
+from pipelines.sweep_trials import Trials
 from schemas.artifact import Source
-from schemas.sweep import Combinations, SweepCandidate, SweepReport, Windows
+from schemas.sweep import Combinations, SweepCandidate, SweepReport, SweepTop, Windows
 
 Note = Callable[[str], None]
 Progress = Callable[[int, int, str], None]
 
-ROWS_PER_PASS = 20_000
-"""Rows whose records are in memory at once: about 22 MB."""
-
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """What the command line asked for."""
+    """What the command line asked for; `journal` is that of a search to be gone on with."""
 
     spec: Path
     store: Path
@@ -60,25 +58,34 @@ class SweepRequest:
     initial_equity_usd: float = 10_000.0
     threads: int | None = None
     force: bool = False
+    journal: Path | None = None
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What a sweep took; not part of the report, whose hash must not depend on it."""
+    """What a sweep took; not part of the report, whose hash must not depend on it.
+
+    `evaluated_count` are the rows that this process ran, not those that the journal had.
+    """
 
     wall_s: float
     cpu_s: float
     symbol_bars: int
+    evaluated_count: int
 
 
 @dataclass(frozen=True)
 class SweepResult:
-    """Report file and body, the configs written, and the time taken (None when found there)."""
+    """Report file and body, the configs written, and the time taken (None when found there).
+
+    `top` is the file of the best.
+    """
 
     path: Path
     report: SweepReport
     configs: list[Path]
     speed: Speed | None
+    top: Path
 
 
 def run(request: SweepRequest, clock: Clock, note: Note, progress: Progress) -> SweepResult:
@@ -150,61 +157,125 @@ def _sweep(
     note: Note,
     progress: Progress,
 ) -> SweepResult:
+    name = sweep_name(search, request.initial_equity_usd)
+    path = running.run.path(SweepReport.folder, f"{name}.json")
+    if path.exists() and not request.force:
+        earlier = read_artifact(path, SweepReport)[1]
+        if not earlier.interrupted:
+            return _found_there(path, earlier, running)
+    if not is_compiled():
+        note("compiling the decision kernel, once per version: about 15 s")
+    with TrialLedger.open(request.root):
+        pass  # a ledger that is damaged must stop the sweep before its results, not after
+    journal_path = request.journal or journal_of(running.run, name)
+    if request.force:
+        forget(journal_path)
+    with opened(journal_path, identity_of(search, request)) as journal:
+        journal.note("request", noted(request))
+        result = _journalled(request, search, journal, running, clock, note, progress)
+    if not result.report.interrupted:
+        forget(journal_path)
+    return result
+
+
+def _journalled(
+    request: SweepRequest,
+    search: Search,
+    journal: ShardJournal,
+    running: RunningCommand,
+    clock: Clock,
+    note: Note,
+    progress: Progress,
+) -> SweepResult:
+    """Evaluate what the journal has not, and report all."""
+    if journal.shard_count:
+        note(f"going on: {journal.shard_count:,} shards are done")
+    began_s, began_cpu_s = monotonic_s(), cpu_s()
+    asked = search_sha256(search, request.initial_equity_usd)
+    trials = Trials(request.root, running.run.run_id, asked, search, clock)
+    runner = RowRunner(
+        search=search,
+        journal=journal,
+        trials=trials,
+        initial_equity_usd=request.initial_equity_usd,
+        threads=thread_count(request.threads),
+        progress=progress,
+        total=expected_rows(search),
+    )
+    if search.loaded.spec.method == "grid":
+        found = grid_rows(search, runner)
+    else:
+        search, found = search_rows(search, runner, note)
+    running.exit_code = found.exit_code
+    speed = Speed(
+        monotonic_s() - began_s,
+        cpu_s() - began_cpu_s,
+        runner.symbol_bars,
+        runner.evaluated_count,
+    )
+    trials.close(found)
+    try:
+        path, report, top = _write(request, search, found, running, clock)
+    except KeyboardInterrupt:
+        note("stopped before the report; `perpkit sweep --resume RUN` makes it of what is done")
+        raise
+    configs = [running.run.dir / one.config_path for one in report.top]
+    return SweepResult(path, report, configs, speed, top)
+
+
+def _write(
+    request: SweepRequest,
+    search: Search,
+    found: Found,
+    running: RunningCommand,
+    clock: Clock,
+) -> tuple[Path, SweepReport, Path]:
+    """Results, the best, and the report: its path, its body, the path of the best."""
+    name = sweep_name(search, request.initial_equity_usd)
     sources = [
         Source(path=str(request.spec), sha256=search.loaded.file.sha256),
         Source(path=search.loaded.base.path, sha256=search.loaded.base.source_sha256),
         Source(path=search.block.path, sha256=search.block.sha256),
     ]
-    name = sweep_name(search, request.initial_equity_usd)
-    path = running.run.path(SweepReport.folder, f"{name}.json")
-    earlier = None
-    if path.exists():
-        earlier = read_artifact(path, SweepReport)[1]
-        if not earlier.interrupted and not request.force:
-            return _found_there(path, earlier, running, None)
-    if not is_compiled():
-        note("compiling the decision kernel, once per version: about 15 s")
-    with TrialLedger.open(request.root):
-        pass  # a ledger that is damaged must stop the sweep before its results, not after
-    started_s, started_cpu_s = monotonic_s(), cpu_s()
-    if search.loaded.spec.method == "grid":
-        found = evaluate(search, request, progress)
-    else:
-        search, found = search_rows(search, request, progress, note)
-    running.exit_code = found.exit_code
-    bars = found.symbol_bars or search.symbol_bars * int(found.done.sum())
-    speed = Speed(monotonic_s() - started_s, cpu_s() - started_cpu_s, bars)
-    count_trials(request, running, search, found, clock)
-    if earlier is not None and found.done.sum() < earlier.combinations.evaluated_count:
-        return _found_there(path, earlier, running, speed)  # it was stopped later than this one
     results = running.run.path(SweepReport.folder, f"{name}.parquet")
     write_parquet_atomic(results, results_frame(search, found))
     running.outputs.append(results)
-    try:
-        top = write_top(search, found, request, running)
-    except KeyboardInterrupt:
-        note(f"stopped before the report; the figures of all rows done are kept in {results}")
-        raise
-    report = report_of(request, search, found, top, results)
-    path = write_artifact(
-        running.run,
-        report,
-        name=name,
-        sources=sources,
-        synthetic=search.block.synthetic,
-        clock=clock,
-        force=True,
+    best = write_top(search, found, request, running)
+    report = report_of(request, search, found, best, results)
+    bodies: tuple[tuple[str, SweepTop | SweepReport], ...] = (
+        (f"{name}{SweepTop.ending}", top_of(report)),
+        (name, report),
     )
-    running.outputs.append(path)
-    return SweepResult(path, report, [running.run.dir / one.config_path for one in top], speed)
+    paths = []
+    for each, body in bodies:
+        path = write_artifact(
+            running.run,
+            body,
+            name=each,
+            sources=sources,
+            synthetic=search.block.synthetic,
+            clock=clock,
+            force=True,
+        )
+        running.outputs.append(path)
+        paths.append(path)
+    return paths[1], report, paths[0]
 
 
-def _found_there(
-    path: Path, report: SweepReport, running: RunningCommand, speed: Speed | None
-) -> SweepResult:
+def expected_rows(search: Search) -> int:
+    """Rows that a search will evaluate as far as is known; 0 when only time limits it."""
+    spec = search.loaded.spec
+    if spec.method == "grid":
+        return search.expansion.row_count
+    assert spec.budget is not None
+    return spec.budget.trials or 0
+
+
+def _found_there(path: Path, report: SweepReport, running: RunningCommand) -> SweepResult:
     running.outputs.append(path)
     configs = [running.run.dir / each.config_path for each in report.top]
-    return SweepResult(path, report, configs, speed)
+    top = path.with_name(f"{path.stem}{SweepTop.ending}.json")
+    return SweepResult(path, report, configs, None, top)
 
 
 def sweep_name(search: Search, initial_equity_usd: float) -> str:
@@ -222,72 +293,6 @@ def search_sha256(search: Search, initial_equity_usd: float) -> str:
     """Identity of a search in the trial ledger: the spec, and all else that changes its figures."""
     asked = [search.loaded.sha256, sweep_name(search, initial_equity_usd)]
     return sha256_hex(canonical_json(asked))
-
-
-def evaluate(search: Search, request: SweepRequest, progress: Progress) -> Found:
-    """Figures of every row; Ctrl-C leaves the rest out."""
-    total = search.expansion.row_count
-    found = Found(np.zeros(total, STATS), np.zeros(total, np.bool_))
-    try:
-        return _evaluate_passes(search, request, progress, found)
-    except KeyboardInterrupt as error:  # between two kernel calls; what is done is kept
-        return replace(found, exit_code=signal_exit_code(error))
-
-
-def _evaluate_passes(
-    search: Search, request: SweepRequest, progress: Progress, found: Found
-) -> Found:
-    """`found`, its arrays filled pass by pass."""
-    total = search.expansion.row_count
-    per_row = search.symbol_bars
-    began_s = monotonic_s()
-    for start in range(0, total, ROWS_PER_PASS):
-        stop = min(start + ROWS_PER_PASS, total)
-
-        def tell(done: int, _: int, start: int = start) -> None:
-            rate = (start + done) * per_row / max(monotonic_s() - began_s, 1e-9) / 1e6
-            progress(start + done, total, f"{rate:,.1f} M symbol-bars/s")
-
-        rows = search.expansion.records(start, stop)
-        part = run_grid(
-            search.block,
-            with_own(rows, search.own_values, at=search.loaded.place("axes")),
-            own=tuple(search.own_values),
-            window=search.window,
-            initial_equity_usd=request.initial_equity_usd,
-            threads=request.threads,
-            progress=tell,
-        )
-        found.stats[start:stop] = part.stats
-        found.done[start:stop] = part.done
-        if part.interrupted:
-            return replace(found, exit_code=part.exit_code)
-    return found
-
-
-def count_trials(
-    request: SweepRequest, running: RunningCommand, search: Search, found: Found, clock: Clock
-) -> None:
-    """Add this search to the trial ledger: what was tried counts, stopped or not."""
-    sharpes = found.stats["sharpe_daily"][found.done]
-    if len(sharpes) == 0:
-        return
-    line = TrialLine(
-        run_id=running.run.run_id,
-        made_at=utc_iso(clock.now_ms()),
-        purpose="search",
-        venue=venue_of(synthetic=search.block.synthetic),
-        interval=search.block.interval,
-        symbols=search.block.symbols,
-        start_ms=search.windows.search_start_ms,
-        end_ms=search.windows.search_end_ms,
-        spec_sha256=search_sha256(search, request.initial_equity_usd),
-        row_count=len(sharpes),
-        sharpe_mean=float(sharpes.mean()),
-        sharpe_variance=float(sharpes.var()),
-    )
-    with TrialLedger.open(request.root) as ledger:
-        ledger.append(line)
 
 
 def write_top(
@@ -360,6 +365,18 @@ def report_of(
         notes=search.expansion.grid.notes,
         results_path=f"{SweepReport.folder}/{results.name}",
         results_sha256=sha256_file(results),
+        result_hash=result_hash(search, found),
         interrupted=found.interrupted,
         top=top,
+    )
+
+
+def top_of(report: SweepReport) -> SweepTop:
+    """The best of a report by themselves, for programs that want no more."""
+    return SweepTop(
+        spec_sha256=report.spec_sha256,
+        base_config_id=report.base_config_id,
+        objective=report.spec.objective,
+        result_hash=report.result_hash or "",
+        top=report.top,
     )

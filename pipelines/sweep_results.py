@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ from core.market.bars import BarBlock
 from core.overrides import own_values
 from core.ratios import pnl_over_drawdown, ratio_columns
 from core.search.front import non_dominated
-from core.simulate import Window
+from core.simulate import Window, rows_of
 from core.sweep_spec import LoadedSweep
 from kernel.records import STATS, Floats, Records
 from schemas.base import Value
@@ -61,9 +62,12 @@ class Search:
     @property
     def symbol_bars(self) -> int:
         """Bars of all symbols that one row decides."""
-        opens = self.block.ts_open_ms
-        inside = (opens >= self.windows.search_start_ms) & (opens < self.windows.search_end_ms)
-        return int(self.block.present[inside].sum())
+        return self.symbol_bars_in(self.window)
+
+    def symbol_bars_in(self, window: Window) -> int:
+        """Bars of all symbols in a window."""
+        first, end = rows_of(self.block, window)
+        return int(self.block.present[first:end].sum())
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,22 @@ def results_frame(search: Search, found: Found) -> pl.DataFrame:
         columns["window_frac"] = pl.Series("window_frac", found.window_frac[rows])
     columns["on_front"] = pl.Series("on_front", on_front(search.loaded.spec, found)[rows])
     return pl.DataFrame(columns)
+
+
+def result_hash(search: Search, found: Found) -> str:
+    """Hash of what was found, whatever the file says it in: points, figures, shares of the window.
+
+    Equal for one search however often it was stopped, on any engine and any number of machines.
+    """
+    digest = hashlib.sha256("\0".join(search.expansion.paths).encode())
+    rows = np.flatnonzero(found.done)
+    for index, axis in enumerate(search.expansion.grid.axes):
+        digest.update(repr(axis.all_levels).encode())
+        digest.update(np.ascontiguousarray(search.expansion.levels[rows, index]).tobytes())
+    digest.update(np.ascontiguousarray(found.stats[rows]).tobytes())
+    if found.window_frac is not None:
+        digest.update(found.window_frac[rows].tobytes())
+    return digest.hexdigest()
 
 
 def has_too_few(spec: SweepSpec, found: Found) -> npt.NDArray[np.bool_]:

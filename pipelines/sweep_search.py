@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +14,7 @@ from core.clock import monotonic_s
 from core.constraints import Levels
 from core.errors import EXIT_DONE
 from core.expansion import Expansion, expand
-from core.grid import GridRun, run_grid, signal_exit_code
-from core.overrides import with_own
+from core.grid import signal_exit_code
 from core.search.chance import AtRandom
 from core.search.feasible import refuse_impossible
 from core.search.halving import Halving
@@ -24,16 +22,18 @@ from core.search.proposer import Proposer
 from core.search.space import Space, space_of
 from core.search.tpe import Tpe
 from core.simulate import Window, rows_of
-from kernel.records import STATS, Floats, Records
-from pipelines.sweep_results import Found, Search, losses_of
+from kernel.records import STATS, Records
+from pipelines.sweep_results import Found, Search
+from pipelines.sweep_rows import RowRunner
 from schemas.strategy import Strategy
 from schemas.sweep import Budget, HalvingOptions, SweepSpec, TpeOptions
 
-if TYPE_CHECKING:
-    from pipelines.sweep import SweepRequest
-
 Note = Callable[[str], None]
-Progress = Callable[[int, int, str], None]
+
+ROWS_PER_PASS = 20_000
+"""Rows of a grid that are cut into shards at once."""
+HALVING_ROWS_MAX = 1_000_000
+"""Points of a first rung whose budget counts seconds alone."""
 
 
 def first_rows(spec: SweepSpec, grid: Grid, base: Strategy, place: Place) -> Expansion:
@@ -47,13 +47,27 @@ def first_rows(spec: SweepSpec, grid: Grid, base: Strategy, place: Place) -> Exp
     return Expansion(base, grid, np.zeros((0, len(grid.axes)), np.uint16), 0, 0)
 
 
-def search_rows(
-    search: Search, request: SweepRequest, progress: Progress, note: Note
-) -> tuple[Search, Found]:
-    """The search with the rows that it drew, and their figures; Ctrl-C leaves the rest out."""
+def grid_rows(search: Search, runner: RowRunner) -> Found:
+    """Figures of every row; a signal leaves the rest out."""
+    total = search.expansion.row_count
+    found = Found(np.zeros(total, STATS), np.zeros(total, np.bool_))
+    try:
+        for start in range(0, total, ROWS_PER_PASS):
+            stop = min(start + ROWS_PER_PASS, total)
+            part = runner.run(search.expansion.levels[start:stop], search.window)
+            found.stats[start:stop], found.done[start:stop] = part.stats, part.done
+            if runner.exit_code != EXIT_DONE:
+                break
+    except KeyboardInterrupt as error:  # between two shards; what is done is kept
+        runner.exit_code = signal_exit_code(error)
+    return replace(found, exit_code=runner.exit_code)
+
+
+def search_rows(search: Search, runner: RowRunner, note: Note) -> tuple[Search, Found]:
+    """The search with the rows that it drew, and their figures; a signal leaves the rest out."""
     spec = search.loaded.spec
     assert spec.budget is not None, spec.method
-    run = _Run(search, request, progress, spec.budget, monotonic_s())
+    run = _Run(search, runner, spec.budget, runner.journal.cpu_s / runner.threads)
     space = space_of(search.expansion.grid)
     if spec.method == "successive_halving":
         return _halve(run, space, spec.successive_halving or HalvingOptions(), note)
@@ -68,58 +82,21 @@ def proposer_of(spec: SweepSpec, space: Space) -> Proposer:
     return Tpe(space, spec.seed, multivariate=options.multivariate)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Run:
-    """What one search needs at every batch, and how many rows it has run."""
+    """A search at work; `earlier_s` is about how long earlier processes worked on it."""
 
     search: Search
-    request: SweepRequest
-    progress: Progress
+    runner: RowRunner
     budget: Budget
-    began_s: float
-    done_count: int = 0
-    symbol_bars: int = 0
-    exit_code: int = EXIT_DONE
-    best: float = field(default=float("-inf"))
-
-    def batch(self, levels: Levels, window: Window, window_frac: float) -> tuple[GridRun, Floats]:
-        """Figures and losses of these rows; a signal leaves rows out and sets `exit_code`."""
-        search = self.search
-        rows = replace(search.expansion, levels=levels).records()
-        before, bars = self.done_count, self.symbol_bars
-
-        def tell(done: int, _: int) -> None:
-            self.progress(before + done, self.budget.trials or 0, self._so_far(bars))
-
-        part = run_grid(
-            search.block,
-            with_own(rows, search.own_values, at=search.loaded.place("axes")),
-            own=tuple(search.own_values),
-            window=window,
-            initial_equity_usd=self.request.initial_equity_usd,
-            threads=self.request.threads,
-            progress=tell,
-        )
-        self.exit_code = part.exit_code
-        self.done_count += int(part.done.sum())
-        self.symbol_bars += int(part.done.sum()) * part.symbol_bars_per_row
-        losses = losses_of(part.stats, search.loaded.spec, window_frac)
-        losses[~part.done] = np.nan
-        if window_frac >= 1.0 and np.isfinite(losses).any():
-            self.best = max(self.best, -float(np.nanmin(losses)))
-        return part, losses
-
-    def _so_far(self, symbol_bars: int) -> str:
-        rate = symbol_bars / max(monotonic_s() - self.began_s, 1e-9) / 1e6
-        best = f", best {self.search.loaded.spec.objective} {self.best:,.4g}"
-        return f"{rate:,.1f} M symbol-bars/s{best if np.isfinite(self.best) else ''}"
+    earlier_s: float
 
     @property
     def wants_more(self) -> bool:
         """Whether neither a signal nor the budget's seconds have ended it."""
         limit_s = self.budget.seconds
-        in_time = limit_s is None or monotonic_s() - self.began_s < limit_s
-        return self.exit_code == EXIT_DONE and in_time
+        spent_s = self.earlier_s + monotonic_s() - self.runner.began_s
+        return self.runner.exit_code == EXIT_DONE and (limit_s is None or spent_s < limit_s)
 
 
 def _propose(run: _Run, proposer: Proposer, note: Note) -> tuple[Search, Found]:
@@ -138,18 +115,21 @@ def _propose(run: _Run, proposer: Proposer, note: Note) -> tuple[Search, Found]:
             if is_over:
                 break
             asked += len(batch)
-            part, losses = run.batch(batch, run.search.window, 1.0)
+            part = run.runner.run(batch, run.search.window)
             levels.append(batch)
             stats.append(part.stats)
             done.append(part.done)
-            proposer.tell(batch, losses)
+            proposer.tell(batch, part.losses)
     except KeyboardInterrupt as error:  # between two batches; what is done is kept
-        run.exit_code = signal_exit_code(error)
+        run.runner.exit_code = signal_exit_code(error)
     if proposer.exhausted and run.budget.trials is not None and asked < run.budget.trials:
         note(f"no further point was found after {asked:,} of {run.budget.trials:,} trials")
     drawn = _drawn(run.search, np.concatenate(levels), proposer)
     found = Found(
-        np.concatenate(stats), np.concatenate(done), run.exit_code, run.exit_code != EXIT_DONE
+        np.concatenate(stats),
+        np.concatenate(done),
+        run.runner.exit_code,
+        run.runner.exit_code != EXIT_DONE,
     )
     return drawn, found
 
@@ -179,24 +159,20 @@ def _halve(run: _Run, space: Space, options: HalvingOptions, note: Note) -> tupl
                 start_ms = int(search.block.ts_open_ms[end - bars])
                 window = Window(start_ms, search.window.end_ms)
             note(f"rung of {len(rung.rows):,} points on {bars:,} bars")
-            part, losses = run.batch(rung.levels, window, rung.window_frac)
+            part = run.runner.run(rung.levels, window, rung.window_frac, are_new=not fracs.any())
             rows = rung.rows[part.done]
             stats[rows], done[rows] = part.stats[part.done], True
             fracs[rows] = rung.window_frac
-            if part.interrupted:
+            if not part.done.all():
                 break
-            halving.tell(losses)
+            halving.tell(part.losses)
     except KeyboardInterrupt as error:
-        run.exit_code = signal_exit_code(error)
-    stopped = run.exit_code != EXIT_DONE
+        run.runner.exit_code = signal_exit_code(error)
+    stopped = run.runner.exit_code != EXIT_DONE
     if not stopped and not halving.exhausted:
         note("the budget's seconds ended before the last rung: no point saw the whole window")
-    found = Found(stats, done, run.exit_code, stopped, fracs, run.symbol_bars)
+    found = Found(stats, done, run.runner.exit_code, stopped, fracs, run.runner.symbol_bars)
     return _drawn(search, levels, halving), found
-
-
-HALVING_ROWS_MAX = 1_000_000
-"""Points of a first rung whose budget counts seconds alone."""
 
 
 def _drawn(search: Search, levels: Levels, proposer: Proposer | Halving) -> Search:

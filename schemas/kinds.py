@@ -8,7 +8,7 @@ from schemas.deployment import DeploymentEvent
 from schemas.fetch import DataReport, UniverseReport
 from schemas.replay import ReplayReport
 from schemas.state import RunState
-from schemas.sweep import SweepReport
+from schemas.sweep import SweepReport, SweepTop
 from schemas.validation import GateReport
 
 KINDS: tuple[type[Body], ...] = (
@@ -20,6 +20,7 @@ KINDS: tuple[type[Body], ...] = (
     RunMetadata,
     RunState,
     SweepReport,
+    SweepTop,
     UniverseReport,
 )
 

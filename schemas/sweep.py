@@ -229,5 +229,25 @@ class SweepReport(Body):
     notes: tuple[str, ...] = Field(description="What the reader should know of the axes.")
     results_path: str = Field(min_length=1, description="Parquet, relative to the run's folder.")
     results_sha256: str = Field(pattern=SHA256_PATTERN, description="Hash of that file.")
+    result_hash: str | None = Field(
+        default=None,
+        pattern=SHA256_PATTERN,
+        description="Hash of points and figures, equal however the sweep was run.",
+    )
     interrupted: bool = Field(description="True when stopped before all rows were evaluated.")
+    top: tuple[SweepCandidate, ...] = Field(description="The best rows, best first.")
+
+
+class SweepTop(Body):
+    """The best rows of a sweep by themselves."""
+
+    folder: ClassVar[str] = "sweeps"
+    kind: ClassVar[Literal["sweep-top"]] = "sweep-top"
+    version: ClassVar[Literal[1]] = 1
+    ending: ClassVar[str] = ".top"
+
+    spec_sha256: str = Field(pattern=SHA256_PATTERN, description="As in the sweep's report.")
+    base_config_id: str = Field(pattern=SHA256_PATTERN, description="Identity of the base.")
+    objective: Objective = Field(description="What the best has most of.")
+    result_hash: str = Field(pattern=SHA256_PATTERN, description="As in the sweep's report.")
     top: tuple[SweepCandidate, ...] = Field(description="The best rows, best first.")

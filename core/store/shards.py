@@ -20,12 +20,13 @@ import numpy.typing as npt
 from core.artifacts.hashing import sha256_hex
 from core.errors import InputError
 from core.lock import hold
-from core.store.sqlite import open_writer, reported, transaction
+from core.store.sqlite import open_reader, open_writer, reported, transaction
 from kernel.records import STATS, Records
 
 SCHEMA_VERSION: Final = 1
 SCHEMA = f"""
 CREATE TABLE identity(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE notes(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE shards(
   id TEXT PRIMARY KEY,
   row_count INTEGER NOT NULL CHECK (row_count > 0),
@@ -94,6 +95,15 @@ class ShardJournal:
                 "INSERT INTO shards VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", values
             )
 
+    def note(self, name: str, value: str) -> str:
+        """What was noted under this name first: `value` if nothing was before."""
+        with _resumable(self.path):
+            self._connection.execute(
+                "INSERT INTO notes VALUES (?, ?) ON CONFLICT DO NOTHING", (name, value)
+            )
+            found = self._connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).get
+        return str(found)
+
     @property
     def identity(self) -> dict[str, str]:
         """What the search rests on, as it was when the journal was made."""
@@ -132,6 +142,26 @@ def opened(path: Path, identity: Mapping[str, str]) -> Iterator[ShardJournal]:
             connection.close()
 
 
+def read_notes(path: Path) -> dict[str, str]:
+    """What was noted in the journal at `path`; InputError when it is damaged or no journal."""
+    connection = open_reader(path)
+    try:
+        with reported(path):
+            return dict(connection.execute("SELECT name, value FROM notes"))
+    except apsw.SQLError as error:
+        raise InputError(
+            "the file is no journal of a search", at=str(path), hint="sweep anew without --resume"
+        ) from error
+    finally:
+        connection.close()
+
+
+def forget(path: Path) -> None:
+    """Remove a journal whose search is reported, so that nothing is left to go on with."""
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}.lock"):
+        path.with_name(name).unlink(missing_ok=True)
+
+
 def _prepare(path: Path, connection: apsw.Connection, identity: Mapping[str, str]) -> None:
     version = int(connection.execute("PRAGMA user_version").get)
     if version > SCHEMA_VERSION:
@@ -161,15 +191,16 @@ def _refuse_other(journal: ShardJournal, identity: Mapping[str, str]) -> None:
 
 @contextmanager
 def _resumable(path: Path) -> Iterator[None]:
-    """A full disk as an error that says what is kept and how to go on."""
+    """A disk that takes no more as an error that says what is kept and how to go on."""
     try:
         with reported(path):
             yield
     except InputError as error:
-        if not isinstance(error.__cause__, apsw.FullError):
+        if not isinstance(error.__cause__, apsw.FullError | apsw.IOError):
             raise
         raise InputError(
-            "the disk is full; the shards done so far are kept",
+            f"the disk is full or cannot be written ({error.__cause__}); the shards done so far"
+            " are kept",
             at=str(path),
             hint="free some space, then go on with `perpkit sweep --resume RUN`",
         ) from error
