@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.options import Force, Json, Root, RunId, Sets, Store
+
+if TYPE_CHECKING:
+    from pipelines.replay import ReplayRequest
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="Strategy YAML.")]
 OwnInterval = Annotated[
@@ -55,6 +58,14 @@ StateOut = Annotated[
 Html = Annotated[
     bool, typer.Option("--html", help="Write a tear sheet beside the report, one HTML file.")
 ]
+Explain = Annotated[
+    str | None,
+    typer.Option(
+        "--explain",
+        metavar="SYMBOL@TIME",
+        help="Explain the decision of the bar that closes then, and write nothing.",
+    ),
+]
 
 
 def replay(  # noqa: PLR0913
@@ -74,6 +85,7 @@ def replay(  # noqa: PLR0913
     indicators_out: IndicatorsOut = None,
     state_out: StateOut = None,
     html: Html = False,
+    explain: Explain = None,
     root: Root = Path(),
     run_id: RunId = None,
     force: Force = False,
@@ -86,6 +98,10 @@ def replay(  # noqa: PLR0913
     perpkit show "$(perpkit replay strategy.yaml --store stores)"
 
     With --html the tear sheet's path follows: one page for a browser, which needs no network.
+
+    perpkit replay strategy.yaml --explain BTC@2026-01-31T12:00:00Z
+
+    With --explain the replay runs up to that bar and says what was decided on it and why.
     """
     from cli.output import echo_note, echo_result
     from core.clock import SystemClock
@@ -113,9 +129,27 @@ def replay(  # noqa: PLR0913
         html=html,
         force=force,
     )
+    if explain is not None:
+        explain_decision(request, explain, as_json=as_json)
+        return
     result = run(request, SystemClock(), echo_note)
     echo_note(replay_line(result.report))
     data = {"metrics": result.report.metrics, "config_id": result.report.config_id}
     files = [str(path) for path in result.files]
     paths = [result.path] if result.sheet is None else [result.path, result.sheet]
     echo_result(paths, {**data, "files": files}, result.warnings, as_json=as_json)
+
+
+def explain_decision(request: ReplayRequest, place: str, *, as_json: bool) -> None:
+    """Print the decision at SYMBOL@TIME."""
+    from cli.output import echo_note, echo_result, echo_text, table_text
+    from pipelines.explain import as_data, run
+    from pipelines.show_decision import decision_sections
+
+    decision = run(request, place, echo_note)
+    if as_json:
+        echo_result([], {"decision": as_data(decision)}, as_json=True)
+        return
+    sections = decision_sections(decision)
+    shown = [f"{each.title}\n{table_text(each.header, each.rows)}\n" for each in sections]
+    echo_text("\n".join(shown))

@@ -28,7 +28,7 @@ One run:
     trades           the rows of a trades file
     indicator_table  the columns of an indicators file
     comparison       two lists of trades, and where they part
-    judgement        the rules that spoke on one decision, with their numbers
+    judgement/       the rules that spoke on one decision, with their numbers
     state_file       exported state, read and written
 
 Many runs and what holds of them:

@@ -27,6 +27,7 @@ from kernel.records import (
     STATS,
     TRADE,
     Book,
+    Columns,
     Floats,
     Ints,
     Market,
@@ -132,6 +133,22 @@ def rows_of(block: BarBlock, window: Window) -> tuple[int, int]:
     return first, end
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A run before its first instant: what it will see, its parameters and its book.
+
+    `span` are the instants that it decides.
+    """
+
+    view: BarBlock
+    market: Market
+    bank: Bank
+    columns: Columns
+    params: npt.NDArray[np.record]
+    book: Book
+    span: tuple[int, int]
+
+
 def simulate(  # noqa: PLR0913  all but two are given by name
     block: BarBlock,
     strategy: Strategy,
@@ -147,6 +164,29 @@ def simulate(  # noqa: PLR0913  all but two are given by name
 
     `symbols` are the strategies of symbols that have values of their own.
     """
+    stage = staged(
+        block,
+        strategy,
+        symbols=symbols,
+        window=window,
+        initial_equity_usd=initial_equity_usd,
+        state=state,
+        tradable=tradable,
+    )
+    return _run(stage, TRADE_ROWS if record_trades else 0)
+
+
+def staged(
+    block: BarBlock,
+    strategy: Strategy,
+    *,
+    symbols: Mapping[str, Strategy] | None = None,
+    window: Window | None = None,
+    initial_equity_usd: float = 10_000.0,
+    state: State | None = None,
+    tradable: Collection[str] | None = None,
+) -> Stage:
+    """The run that `simulate` makes of the same arguments, before its first instant."""
     window = window or Window()
     own = {each: (symbols or {})[each] for each in sorted(symbols or {}) if each in block.symbols}
     block = with_universe(
@@ -173,7 +213,8 @@ def simulate(  # noqa: PLR0913  all but two are given by name
     first -= known
     book.marks["bar_count"] += view.present[:first].sum(axis=0)
     span = span_of_rows(view, market.ts_close_ms, first, goes_on=state is not None)
-    return _run(market, bank, params, book, span, TRADE_ROWS if record_trades else 0, view.symbols)
+    columns = bank.columns_of(params, market.own)
+    return Stage(view, market, bank, columns, params, book, span)
 
 
 def span_of_rows(
@@ -187,18 +228,10 @@ def span_of_rows(
     return int(np.searchsorted(ts_close_ms, close_ms)), len(ts_close_ms)
 
 
-def _run(
-    market: Market,
-    bank: Bank,
-    params: npt.NDArray[np.record],
-    book: Book,
-    span: tuple[int, int],
-    trade_rows: int,
-    symbols: tuple[str, ...],
-) -> Simulation:
+def _run(stage: Stage, trade_rows: int) -> Simulation:
     """Scan the instants, drain the trades, close what is open, and gather the figures."""
-    first, count = span
-    columns = bank.columns_of(params, market.own)
+    market, params, book, symbols = stage.market, stage.params, stage.book, stage.view.symbols
+    first, count = stage.span
     equity_start_usd = opening_equity_usd(book, market.mark_px[first])
     out = Output(
         equity_usd=np.zeros(count),
@@ -209,7 +242,7 @@ def _run(
     drained: list[Records] = []
     instant = first
     while instant < count:
-        instant = scan(market, columns, params, book, out, (instant, count))
+        instant = scan(market, stage.columns, params, book, out, (instant, count))
         drained.append(drain(book, out))
     book.marks["px"] = market.mark_px[-1]
     state = State(
@@ -220,7 +253,7 @@ def _run(
         book.marks.copy(),
         book.snaps.copy(),
         book.volumes_usd.copy(),
-        bank.memories,
+        stage.bank.memories,
     )
     close_all(market, params, book, out, count - 1)
     drained.append(drain(book, out))
@@ -236,7 +269,7 @@ def _run(
         stats=stats[0],
         counters=dict(zip(codes.COUNTERS, out.counters.tolist(), strict=True)),
         state=state,
-        bank=bank,
+        bank=stage.bank,
         equity_start_usd=equity_start_usd,
     )
 

@@ -214,10 +214,8 @@ def exhaustion_adx(position: Position, params: Params) -> float:
 
 
 @device
-def rsi_overextended(position: Position, snap: Snapshot, profit: float, params: Params) -> bool:
-    """True if RSI is at an extreme in the position's favour; limits tighten with profit."""
-    if not params.enable_rsi_overextension_exit:
-        return False
+def rsi_exit_limit(position: Position, profit: float, params: Params) -> float:
+    """RSI beyond which a position is overextended; it tightens with profit."""
     low_conf = position.confidence == codes.CONFIDENCE_LOW
     small = profit < params.rsi_exit_switch_atr
     if position.side == codes.LONG:
@@ -225,16 +223,20 @@ def rsi_overextended(position: Position, snap: Snapshot, profit: float, params: 
         own = params.rsi_exit_long_profit_low_conf_above
         if small:
             own = params.rsi_exit_long_low_conf_above
-        if low_conf and own > 0.0:
-            limit = own
-        return snap.rsi > limit
+        return own if low_conf and own > 0.0 else limit
     limit = params.rsi_exit_short_below if small else params.rsi_exit_short_profit_below
     own = params.rsi_exit_short_profit_low_conf_below
     if small:
         own = params.rsi_exit_short_low_conf_below
-    if low_conf and own > 0.0:
-        limit = own
-    return snap.rsi < limit
+    return own if low_conf and own > 0.0 else limit
+
+
+@device
+def rsi_overextended(position: Position, snap: Snapshot, profit: float, params: Params) -> bool:
+    """True if RSI is at an extreme in the position's favour."""
+    if not params.enable_rsi_overextension_exit:
+        return False
+    return position.side * (snap.rsi - rsi_exit_limit(position, profit, params)) > 0.0
 
 
 @device

@@ -127,6 +127,15 @@ def eased_limit_atr(limit: float, position: Position, snap: Snapshot) -> float:
 
 
 @device
+def headwind_limit_atr(position: Position, snap: Snapshot, atr_px: float) -> float:
+    """How far, in entry ATRs, a position that pays this funding may sink."""
+    limit = rate_limit_atr(abs(snap.funding_rate_1h))
+    limit = worn_limit_atr(limit, position, snap, atr_px)
+    limit = hoped_limit_atr(limit, position, snap)
+    return eased_limit_atr(limit, position, snap)
+
+
+@device
 def headwind_exceeded(position: Position, snap: Snapshot, profit: float, atr_px: float) -> bool:
     """True if the position pays funding, is underwater and has sunk beyond its limit.
 
@@ -135,7 +144,4 @@ def headwind_exceeded(position: Position, snap: Snapshot, profit: float, atr_px:
     """
     if position.side * snap.funding_rate_1h <= 0.0 or profit >= 0.0:
         return False
-    limit = rate_limit_atr(abs(snap.funding_rate_1h))
-    limit = worn_limit_atr(limit, position, snap, atr_px)
-    limit = hoped_limit_atr(limit, position, snap)
-    return -profit > eased_limit_atr(limit, position, snap)
+    return -profit > headwind_limit_atr(position, snap, atr_px)

@@ -11,8 +11,9 @@ venue_reports     reports, warnings and the error of a fetch from the venue
 rows              a file of candles or funding rates, checked row by row
 funding_period    rates of a file as rates per hour
 data_report       what a fetch found, and the limits of `--require`
-replay_warnings   bars and rates that a replay missed
+replay_warnings   bars, rates and margin tables that a replay missed
 replay            a strategy over stored bars, with report, trades and state
+explain           one decision of a replay, which is run up to it
 sweep             a grid over the search window; the best as strategies
 sweep_results     the table of results, and which rows may be ranked
 sweep_search      rows that a method draws, batch by batch
@@ -36,6 +37,7 @@ compare           two replays, or a replay and other trades, and their first div
 divergence        the bar, and the rule with its numbers, at which two replays part
 foreign_trades    a file of trades, ours or another system's
 show_compare      the page of a compare report
+show_decision     the page of one decision
 gen               every file that is made from the declarations
 bench_venue       a venue on this machine for it, and how fast it is fetched from
 bench_problems    what searches are measured on

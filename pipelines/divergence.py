@@ -8,17 +8,18 @@ import numpy as np
 
 from core.clock import utc_iso
 from core.comparison import DECISION, ENTRY, EXIT, PRICE, REASON, SIZE, Divergence, Event, did
-from core.judgement import Check, Rules, entry_checks, exit_checks, scene_of
+from core.judgement.check import Check
+from core.judgement.decision import entry_rules
+from core.judgement.exits import exit_checks
+from core.judgement.scene import instant_of, scene_at
 from core.market.bars import BarBlock
-from core.simulate import State, Window, new_book, simulate
 from kernel import codes
 from pipelines.rerun import Rerun
 from schemas.compare import ComparedDivergence, ComparedRule
 
 SIDE_OF = {word: side for side, word in codes.SIDES.items()}
 SAME_VERDICTS = {
-    ENTRY: "every rule of this bar says the same: the caps of the account, or the rank among the "
-    "symbols of this instant, decided",
+    ENTRY: "every rule of this bar says the same: the rank among the symbols decided",
     EXIT: "every rule of this bar says the same: the exit cooldown or the glitch guard decided",
 }
 FIELDS = ("open_px", "high_px", "low_px", "close_px", "volume")
@@ -175,53 +176,16 @@ def _cell(block: BarBlock, event: Event) -> tuple[int, int] | None:
 
 def checks_of(side: Rerun, event: Event) -> dict[str, Check]:
     """The rules of this event as one side saw them, by name; none where it has no such bar."""
-    at = _cell(side.block, event)
+    at = instant_of(side.stage, event.symbol, event.ts_ms)
     if at is None:
         return {}
-    known = 0
-    if side.state is not None:
-        known = int(np.searchsorted(side.block.ts_open_ms, side.state.ts_ms))
-    before = _state_before(side, at[0])
-    rules = Rules(side.strategy, side.symbols)
-    scene = scene_of(side.block, side.simulation.bank, before, rules, at, at[0] - known)
+    scene = scene_at(side.stage, at)
     if event.order == ENTRY:
-        found = entry_checks(scene, SIDE_OF[event.side])
+        found = entry_rules(scene, SIDE_OF[event.side])
     elif event.reason == codes.REASONS[codes.REASON_SIGNAL_FLIP]:
-        found = entry_checks(scene, -SIDE_OF[event.side])
+        found = entry_rules(scene, -SIDE_OF[event.side])
     elif scene.position["side"] == SIDE_OF[event.side]:
         found = exit_checks(scene)
     else:
         found = []
     return {check.rule: replace(check, passed=bool(check.passed)) for check in found}
-
-
-def _state_before(side: Rerun, row: int) -> State:
-    """Where the replay stood after the instant before `row`, from its start on."""
-    block = side.block
-    first = int(np.searchsorted(block.ts_open_ms, side.window.start_ms or 0))
-    if row > first:
-        until_ms = int(block.ts_open_ms[row - 1]) + block.interval_ms
-        return simulate(
-            block,
-            side.strategy,
-            symbols=side.symbols,
-            window=Window(side.window.start_ms, until_ms),
-            initial_equity_usd=side.report.equity_start_usd,
-            state=side.state,
-            tradable=side.report.span.tradable,
-            record_trades=False,
-        ).state
-    if side.state is not None:
-        return side.state
-    book = new_book(len(block.symbols), side.report.equity_start_usd)
-    book.marks["bar_count"] = block.present[:row].sum(axis=0)
-    return State(
-        0,
-        block.symbols,
-        book.account,
-        book.positions,
-        book.marks,
-        book.snaps,
-        book.volumes_usd,
-        {},
-    )

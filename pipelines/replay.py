@@ -81,6 +81,27 @@ def run(request: ReplayRequest, clock: Clock, note: Note) -> ReplayResult:
     replay that the run already holds is returned as it is, unless another file is asked for.
     """
     request = replace(request, symbols=tuple(sorted(set(request.symbols))))
+    ready = prepared(request)
+    with running_command(
+        request.root, clock, request.run_id, command="replay", argv=sys.argv[1:]
+    ) as running:
+        return _replay(request, ready, running, clock, note)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A replay whose inputs were read and found right; `sources` are the files that it rests on."""
+
+    sets: tuple[str, ...]
+    loaded: LoadedStrategy
+    block: BarBlock
+    window: Window
+    state: State | None
+    sources: list[Source]
+
+
+def prepared(request: ReplayRequest) -> Prepared:
+    """What the request names, read and checked; InputError or UsageError for what is wrong."""
     _refuse_beside_state(request)
     sets = (*request.sets, *_interval_sets(request))
     loaded = load_strategy(request.config, mode=request.mode, sets=sets)
@@ -90,10 +111,17 @@ def run(request: ReplayRequest, clock: Clock, note: Note) -> ReplayResult:
     window = window_of(request.start, request.end)
     first, end = rows_of(block, window)
     require_cover(block, first, end, tradable_of(block, request.symbols))
-    with running_command(
-        request.root, clock, request.run_id, command="replay", argv=sys.argv[1:]
-    ) as running:
-        return _replay(request, sets, loaded, block, window, running, clock, note)
+    if window.end_ms is not None and window.end_ms >= block.ts_open_ms[0] + block.interval_ms:
+        block = block.cut(window.end_ms)  # what comes later is no part of what the report rests on
+    sources = [
+        Source(path=str(request.config), sha256=loaded.source_sha256),
+        Source(path=block.path, sha256=block.sha256),
+    ]
+    state = None
+    if request.init_state is not None:
+        state, source = read_state(request.init_state, loaded, block)
+        sources.append(source)
+    return Prepared(sets, loaded, block, window, state, sources)
 
 
 def _interval_sets(request: ReplayRequest) -> list[str]:
@@ -152,26 +180,15 @@ def _refuse_beside_state(request: ReplayRequest) -> None:
         )
 
 
-def _replay(  # noqa: PLR0913
+def _replay(
     request: ReplayRequest,
-    sets: tuple[str, ...],
-    loaded: LoadedStrategy,
-    block: BarBlock,
-    window: Window,
+    ready: Prepared,
     running: RunningCommand,
     clock: Clock,
     note: Note,
 ) -> ReplayResult:
-    if window.end_ms is not None and window.end_ms >= block.ts_open_ms[0] + block.interval_ms:
-        block = block.cut(window.end_ms)  # what comes later is no part of what the report rests on
-    sources = [
-        Source(path=str(request.config), sha256=loaded.source_sha256),
-        Source(path=block.path, sha256=block.sha256),
-    ]
-    state = None
-    if request.init_state is not None:
-        state, source = read_state(request.init_state, loaded, block)
-        sources.append(source)
+    sets, loaded, block, state = ready.sets, ready.loaded, ready.block, ready.state
+    window, sources = ready.window, ready.sources
     name = f"{loaded.config_id[:12]}-{_inputs_id(request, sets, window, sources)}"
     path = running.run.path(ReplayReport.folder, f"{name}.json")
     sheet = running.run.path("reports", f"{name}.html") if request.html else None
@@ -188,7 +205,7 @@ def _replay(  # noqa: PLR0913
         loaded.strategy,
         symbols=loaded.symbols,
         window=window,
-        initial_equity_usd=_equity_usd(request),
+        initial_equity_usd=equity_usd(request),
         state=state,
         tradable=request.symbols or None,
     )
@@ -216,7 +233,8 @@ def _replay(  # noqa: PLR0913
     return ReplayResult(path, report, files, replay_warnings(report, state, block), sheet)
 
 
-def _equity_usd(request: ReplayRequest) -> float:
+def equity_usd(request: ReplayRequest) -> float:
+    """Equity to begin with."""
     given = request.initial_equity_usd
     return EQUITY_USD if given is None else given
 
@@ -229,7 +247,7 @@ def _inputs_id(
         "kernel": kernel_id(),
         "sources": [source.sha256 for source in sources],
         "window": [window.start_ms, window.end_ms],
-        "equity": _equity_usd(request),
+        "equity": equity_usd(request),
         "symbols": list(request.symbols),
         "mode": request.mode,
         "sets": list(sets),

@@ -1,4 +1,4 @@
-"""What the user of a replay should know: bars and funding rates that are missing."""
+"""What the user of a replay should know: bars, funding rates and margin tables that are missing."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from core.market.bars import BarBlock
 from core.simulate import State
 from schemas.replay import ReplayReport
 
+NAMED_MAX = 3
+
 
 def replay_warnings(report: ReplayReport, state: State | None, block: BarBlock) -> list[str]:
     """What the user should know of the bars: those missing inside, and those before the first."""
-    warnings = [*gap_warnings(report), *funding_warnings(report)]
+    warnings = [*gap_warnings(report), *funding_warnings(report), *margin_warnings(report, block)]
     first_ms = parse_utc_ms(report.span.first_open_utc)
     if state is not None and first_ms > state.ts_ms:
         count = (first_ms - state.ts_ms) // block.interval_ms
@@ -50,6 +52,23 @@ def funding_warnings(report: ReplayReport) -> list[str]:
     ]
 
 
+def margin_warnings(report: ReplayReport, block: BarBlock) -> list[str]:
+    """One warning if liquidation was tested on symbols whose margin table is not stored."""
+    known = {each.symbol for each in block.metadata if each is not None and each.tiers}
+    traded = [part.name for part in report.by_symbol if part.position_count]
+    unknown = [symbol for symbol in traded if symbol not in known]
+    configuration = report.configuration or {}
+    if not unknown or not configuration.get("trade.enable_liquidation", False):
+        return []
+    share = configuration["trade.unknown_maintenance_frac"]
+    named = ", ".join(unknown[:NAMED_MAX]) + (" ..." if len(unknown) > NAMED_MAX else "")
+    return [
+        f"no margin table is stored for {len(unknown)} of {len(traded)} symbols traded ({named}):"
+        f" their maintenance margin is taken as {100.0 * float(share):g} % of the notional,"
+        " trade.unknown_maintenance_frac (`perpkit fetch --venue mainnet --kind universe`)"
+    ]
+
+
 def _worst(counts: Mapping[str, int]) -> str:
-    worst = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))[:3]
+    worst = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))[:NAMED_MAX]
     return ", ".join(f"{symbol} {counts[symbol]}" for symbol in worst)

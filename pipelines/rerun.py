@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from core.artifacts.tree import read_artifact
 from core.clock import parse_utc_ms
 from core.errors import InputError
 from core.market.bars import BarBlock
-from core.simulate import Simulation, State, Window, simulate
+from core.simulate import Simulation, Stage, State, Window, simulate, staged
 from core.state_file import state_of
 from core.store.market import load
 from core.trades import trades_sha256
@@ -38,6 +39,19 @@ class Rerun:
         """The bars that were traded."""
         span = self.report.span
         return Window(parse_utc_ms(span.first_open_utc), parse_utc_ms(span.last_close_utc))
+
+    @cached_property
+    def stage(self) -> Stage:
+        """The same run before its first instant."""
+        return staged(
+            self.block,
+            self.strategy,
+            symbols=self.symbols,
+            window=self.window,
+            initial_equity_usd=self.report.equity_start_usd,
+            state=self.state,
+            tradable=self.report.span.tradable,
+        )
 
     def replayed(self) -> Replayed:
         """The same, as a tear sheet takes it."""

@@ -10,5 +10,6 @@ contexts  marks, oracle prices and open interest, as they were seen
 metadata  what the venue said of its symbols: sizes, margin tiers, listed and delisted
 asked     which stretches of time the venue was asked for in full
 market    bars with the funding rates that the store holds
+shards    which parts of a search are done, with their figures
 ledger    every configuration ever tried, counted; append-only
 """

@@ -396,3 +396,20 @@ def test_bars_after_the_end_are_no_part_of_a_report(shell: Shell, small_store: P
 
     assert second.name == first.name
     assert envelope(second)["content_hash"] == envelope(first)["content_hash"]
+
+
+def test_symbols_without_a_margin_table_are_said_where_liquidation_is_tested(
+    shell: Shell, replay: list[str]
+) -> None:
+    shell.done("fetch", "--synthetic", "--symbols-count", "6", "--bars", "900", "--store", "made")
+    whole = shell.done("replay", "easy.yaml", "--store", "made")
+    assert body(whole)["by_symbol"]
+    assert "margin table" not in shell.err
+
+    path = shell.done(*replay)
+
+    count = len([part for part in body(path)["by_symbol"] if part["position_count"]])
+    assert f"no margin table is stored for {count} of {count} symbols traded" in shell.err
+    assert "taken as 5 % of the notional" in shell.err
+    shell.done(*replay, "--set", "trade.enable_liquidation=false")
+    assert "margin table" not in shell.err
