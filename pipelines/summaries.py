@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipelines.sweep import SweepResult
 from schemas.replay import ReplayReport
+from schemas.sweep import SweepReport
 
 
 def number(value: float | int | None, digits: int = 2) -> str:
@@ -48,7 +49,17 @@ def sweep_lines(result: SweepResult) -> list[str]:
         lines.append("no point had enough positions to be ranked")
     if report.interrupted:
         lines.append(
-            f"stopped: {number(counts.unreached_count)} points were not reached; the "
+            f"stopped: {_unreached(report)} points were not reached; the "
             f"{number(counts.evaluated_count)} done are kept in {report.results_path}"
         )
     return lines
+
+
+def _unreached(report: SweepReport) -> str:
+    """Points of a grid, or trials of a budget, that a stop left out."""
+    budget = report.spec.budget
+    if report.spec.method == "grid":
+        return number(report.combinations.unreached_count)
+    if budget is None or budget.trials is None:
+        return "further"
+    return number(budget.trials - report.combinations.evaluated_count)

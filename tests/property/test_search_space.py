@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.constraints import Levels
@@ -99,6 +99,7 @@ def test_a_space_is_refused_exactly_when_no_point_is_valid(
 
 
 @pytest.mark.parametrize("name", PROPOSERS)
+@settings(max_examples=50)
 @given(case=constrained(), seed=seeds, size=st.integers(1, 40))
 def test_every_valid_point_is_proposed_once_and_no_other(
     name: str, case: tuple[list[Axis], list[str]], seed: int, size: int
@@ -120,6 +121,7 @@ def test_every_valid_point_is_proposed_once_and_no_other(
 
 
 @pytest.mark.parametrize("name", ["random", "tpe", "joint"])
+@settings(max_examples=30)
 @given(listed=axes(), seed=seeds)
 def test_equal_seeds_and_losses_give_equal_points(name: str, listed: list[Axis], seed: int) -> None:
     space = space_of(grid_of(listed))

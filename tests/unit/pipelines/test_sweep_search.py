@@ -13,6 +13,7 @@ from core.ratios import pnl_over_drawdown
 from core.search.front import non_dominated
 from core.store.ledger import TrialLedger
 from kernel.records import STATS
+from pipelines.summaries import sweep_lines
 from pipelines.sweep import SweepRequest, run
 from pipelines.sweep_results import losses_of
 from schemas.sweep import SweepSpec
@@ -155,6 +156,8 @@ def test_a_stop_between_batches_keeps_what_was_done(shell: Shell, small_store: P
     counts = found.report.combinations
     assert found.report.interrupted
     assert 30 <= counts.evaluated_count < TRIALS
+    left = TRIALS - counts.evaluated_count
+    assert any(f"stopped: {left} points were not" in line for line in sweep_lines(found))
     assert len(results(found.path)) == counts.evaluated_count
     with TrialLedger.open(shell.folder) as ledger:
         assert [line.row_count for line in ledger.lines()] == [counts.evaluated_count]
