@@ -147,7 +147,7 @@ def test_what_it_rests_on_must_be_the_same(shell: Shell, store: Path, tmp_path: 
         sleep_s(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    other = make_store(tmp_path / "other", MarketSpec(seed=6, symbol_count=3, bar_count=900))
+    other = make_store(tmp_path / "other", MarketSpec(seed=6, symbol_count=6, bar_count=900))
 
     assert shell("sweep", "--resume", "latest", "--store", other) == 3
     assert "bars" in shell.error()[0]
