@@ -33,7 +33,8 @@ def show(
     perpkit show "$(perpkit replay strategy.yaml --store stores)"
 
     A replay report becomes a tear sheet with --html, with its trades on candles where the bars
-    that were replayed are at hand.
+    that were replayed are at hand. A sweep report, or a run that holds one, becomes the sweep's
+    page: the best, which parameters decide, all axes at once, and what chance alone would give.
     """
     from cli.output import echo_note, echo_result, echo_text, table_text
     from core.clock import SystemClock

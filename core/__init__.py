@@ -43,6 +43,8 @@ Many runs and what holds of them:
     grid             all points over one block, in threads
     windows          search, purge and holdout
     statistics       the best that chance alone would give
+    landscape        an objective over the axes: levels, cells of two axes, rows to draw
+    importance       which axes decide it
     gates            figures of the holdout in, verdict out
     lanes            which strategy is deployed where, whole at every instant
 

@@ -31,6 +31,8 @@ show_replay       the page of a replay report
 tear_sheet        a replay as one HTML file: figures, charts, trades on candles
 sheet_data        what a tear sheet draws, as plain data
 sheet_page        HTML pages that need no network and run no script but ours
+sweep_page        a sweep as one HTML file: candidates, which axes decide, charts
+sweep_page_data   what that page draws, aggregated from the results
 rerun             a replay made again from its report
 show_search       the pages of a sweep report and a gate report
 compare           two replays, or a replay and other trades, and their first divergence

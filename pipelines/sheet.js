@@ -1,13 +1,8 @@
 "use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("sheet-data").textContent);
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const { data, dark, byId, colour, narrow } = ground;
   const CANDLES_SEEN = 500;
   const DAY_MS = 86400000;
-  const byId = (name) => document.getElementById(name);
-  const colour = (name) =>
-    getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-  const narrow = () => window.innerWidth < 640;
   const usd = (value) =>
     (value < 0 ? "-" : "+") +
     Math.abs(value).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });

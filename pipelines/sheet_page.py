@@ -1,4 +1,4 @@
-"""One HTML file that needs nothing else: no network, no other file, no script but our own two.
+"""One HTML file that needs nothing else: no network, no other file, no script but our own.
 
 Text from outside (symbols, paths, names) enters escaped; the policy in the page's head lets only
 scripts run whose hash it names, and no request leave.
@@ -18,6 +18,7 @@ from typing import Any
 
 from core.errors import PerpkitError
 from pipelines.sections import Section, is_number
+from schemas.artifact import Envelope
 
 HERE = Path(__file__).resolve().parent
 
@@ -55,6 +56,50 @@ def page(title: str, content: str, scripts: Sequence[str]) -> str:
 """
 
 
+def page_header(title: str, lines: Sequence[str], *, synthetic: bool) -> str:
+    """The page's title, and what it is about."""
+    badge = ' <span class="badge">synthetic market</span>' if synthetic else ""
+    said = "".join(f'<p class="quiet">{escape(line)}</p>' for line in lines)
+    return f"<header><h1>{escape(title)}{badge}</h1>{said}</header>"
+
+
+def figure_cards(figures: Sequence[tuple[str, str, str, str, str]]) -> str:
+    """Figures at a glance: name, value, unit, what belongs to it, and `gain`, `loss` or nothing."""
+    cells = "".join(
+        f'<div><dt>{escape(name)}</dt><dd class="value {tone}">{escape(value)} '
+        f'<small>{escape(unit)}</small></dd><dd class="quiet">{escape(more)}</dd></div>'
+        for name, value, unit, more, tone in figures
+    )
+    return f'<dl class="figures">{cells}</dl>'
+
+
+def titled(title: str, note: str, content: str) -> str:
+    """A part of the page with its title and what should be known of it."""
+    said = f'<p class="note">{escape(note)}</p>' if note else ""
+    return f"<section><h2>{escape(title)}</h2>{said}{content}</section>"
+
+
+def chart_box(name: str) -> str:
+    """The place that the script draws a chart into."""
+    return f'<div class="chart" id="chart-{name}"></div>'
+
+
+def page_footer(envelope: Envelope) -> str:
+    """Where the figures of the page come from."""
+    facts = (
+        ("run", envelope.run_id),
+        ("made at", envelope.made_at),
+        ("perpkit", envelope.perpkit),
+        ("decision rules", envelope.kernel_id[:16]),
+        ("content hash", envelope.content_hash),
+        *(("source", f"{each.path}  {each.sha256}") for each in envelope.sources),
+    )
+    lines = "".join(
+        f'<p class="quiet">{escape(name)} <code>{escape(value)}</code></p>' for name, value in facts
+    )
+    return f"<footer>{lines}</footer>"
+
+
 def data_block(name: str, data: Mapping[str, Any]) -> str:
     """JSON that a script reads by its id; no character in it can end the block."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
@@ -85,9 +130,14 @@ def section_html(section: Section) -> str:
     )
 
 
+def breakable(text: str) -> str:
+    """The text escaped; a long name of a parameter may be broken after its underscores."""
+    return escape(text).replace("_", "_<wbr>")
+
+
 def _cell(tag: str, text: str, right: bool) -> str:  # noqa: FBT001  a cell is always built by place
     side = ' class="n"' if right else ""
-    return f"<{tag}{side}>{escape(text)}</{tag}>"
+    return f"<{tag}{side}>{breakable(text) if tag == 'th' else escape(text)}</{tag}>"
 
 
 def _is_drawn(section: Section) -> bool:
@@ -106,9 +156,9 @@ def style() -> str:
 
 
 @cache
-def drawing_script() -> str:
-    """The script that draws a tear sheet from its data."""
-    return (HERE / "sheet.js").read_text("utf-8")
+def own_script(name: str) -> str:
+    """A script of ours, which lies beside this file."""
+    return (HERE / name).read_text("utf-8")
 
 
 @cache

@@ -28,8 +28,10 @@ from pipelines.sections import (
     value_text,
 )
 from pipelines.show_reports import HEADLINES, RENDERERS, command_section
+from pipelines.show_search import candidate_sections
 from schemas.artifact import Envelope, RunMetadata
 from schemas.replay import ReplayReport
+from schemas.sweep import SweepReport
 
 MAX_FILES_PER_FOLDER = 40
 LONG_HASH = re.compile(r"[0-9a-f]{64}")
@@ -65,22 +67,24 @@ def write_html(
 
     It lies in `reports/` of the run, whose metadata names it; beside an artifact that lies in no
     run.  A replay report becomes a tear sheet, with trades where its bars are at hand; `note` is
-    told when they are not.
+    told when they are not.  A sweep report, or a run that holds one, becomes the sweep's page.
     """
     found = resolve_artifact(root, text)
     shown = describe(root, text)
     if isinstance(found, Run):
         run: Run | None = found
         name = f"run_{found.run_id}"
+        html = _run_html(found, shown, note)
     else:
         run, name = run_of(found), found.stem
+        html = _html(shown, store, note)
     if run is None:
         target = shown.path.with_suffix(".html")
-        write_text_atomic(target, _html(shown, store, note))
+        write_text_atomic(target, html)
         return target
     with running_command(run.root, clock, run.run_id, command="show", argv=sys.argv[1:]) as running:
         target = run.path("reports", f"{name}.html")
-        write_text_atomic(target, _html(shown, store, note))
+        write_text_atomic(target, html)
         running.outputs.append(target)
     return target
 
@@ -97,8 +101,12 @@ def run_of(path: Path) -> Run | None:
 def _html(shown: Page, store: Path | None, note: Callable[[str], None]) -> str:
     from pipelines.sheet_page import plain_page
 
-    plain = shown.data.get("artifact")
-    if plain is None or plain["kind"] != ReplayReport.kind:
+    plain = shown.data["artifact"]
+    if plain["kind"] == SweepReport.kind:
+        from pipelines.sweep_page import sweep_page
+
+        return sweep_page(Envelope.model_validate(plain), shown.path)
+    if plain["kind"] != ReplayReport.kind:
         return plain_page(shown.sections[0].title, shown.sections)
     from pipelines.rerun import rerun
     from pipelines.tear_sheet import tear_sheet
@@ -113,6 +121,37 @@ def _html(shown: Page, store: Path | None, note: Callable[[str], None]) -> str:
         note(f"without trades and candles: {error.what} ({error.at})")
         return tear_sheet(envelope, None)
     return tear_sheet(envelope, again.replayed())
+
+
+def _run_html(run: Run, shown: Page, note: Callable[[str], None]) -> str:
+    """The page of the newest sweep of a run, or else its tables."""
+    sweeps = _sweeps(run)
+    if not sweeps:
+        from pipelines.sheet_page import plain_page
+
+        return plain_page(shown.sections[0].title, shown.sections)
+    from pipelines.sweep_page import sweep_page
+
+    envelope, path = sweeps[-1]
+    if len(sweeps) > 1:
+        note(f"the run holds {len(sweeps)} sweeps; this is the page of the newest, {path}")
+    return sweep_page(envelope, path, shown.sections)
+
+
+def _sweeps(run: Run) -> list[tuple[Envelope, Path]]:
+    """Sweep reports of a run that can be read, oldest first."""
+    found = []
+    for path in _files(run.dir / SweepReport.folder):
+        if path.suffix != ".json":
+            continue
+        try:
+            envelope, _ = read_any(path)
+        except InputError:
+            continue  # the folder's table says of it that it is unreadable
+        if envelope.kind == SweepReport.kind:
+            found.append((envelope, path))
+    # Two of one second are told apart by their files.
+    return sorted(found, key=lambda each: (each[0].made_at, each[1].stat().st_mtime_ns))
 
 
 def _artifact_page(path: Path) -> Page:
@@ -152,6 +191,10 @@ def _run_page(run: Run) -> Page:
         if paths:
             files[folder] = [_file_facts(path) for path in paths[:MAX_FILES_PER_FOLDER]]
             sections.append(_folder_section(folder, files[folder], len(paths)))
+    for envelope, path in _sweeps(run)[-1:]:
+        first, *rest = candidate_sections(envelope.body)
+        title = f"{first.title}, of {path.name}"
+        sections += [Section(title, first.header, first.rows), *rest]
     data = {"run_id": run.run_id, "date": run.date, "commands": commands, "artifacts": files}
     return Page(run.dir, tuple(sections), data)
 

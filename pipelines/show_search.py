@@ -21,6 +21,8 @@ from pipelines.sections import (
 
 TEXT_COLUMNS = 105
 TOP_SHOWN = 10
+SHOWN_OBJECTIVES = ("sharpe", "net_pnl")
+"""Objectives whose figures every table of candidates has; another one gets a column."""
 
 CHECK_TITLES = {
     "position_count": "positions closed",
@@ -76,7 +78,7 @@ def sweep_sections(body: Mapping[str, Any]) -> list[Section]:
         Section("sweep", (), asked),
         _windows(body["windows"]),
         Section("points", ("", "points"), tuple((name, f"{count:,}") for name, count in points)),
-        *_top(body),
+        *candidate_sections(body),
     ]
 
 
@@ -103,7 +105,7 @@ def _windows(windows: Mapping[str, int]) -> Section:
     )
 
 
-def _top(body: Mapping[str, Any]) -> list[Section]:
+def candidate_sections(body: Mapping[str, Any]) -> list[Section]:
     """The candidates with the values in which they differ, in one table if the page is wide enough.
 
     Otherwise the values stand in a table of their own, one line per axis.
@@ -111,17 +113,16 @@ def _top(body: Mapping[str, Any]) -> list[Section]:
     top = body["top"][:TOP_SHOWN]
     if not top:
         return [Section("candidates", (), (("none", "no point had enough positions"),))]
-    varying = [
-        path for path in body["axes"] if len({str(each["values"][path]) for each in top}) > 1
-    ]
-    leaves = tuple(path.rsplit(".", 1)[-1] for path in varying)
-    values = [tuple(_axis_value(each["values"][path]) for path in varying) for each in top]
-    figures = [_candidate(each) for each in top]
-    header = ("rank", "config", "net USD", "Sharpe", "drawdown", "positions")
+    varying = varying_axes(body, top)
+    leaves = tuple(axis_name(path) for path in varying)
+    values = [tuple(axis_value(each["values"].get(path)) for path in varying) for each in top]
+    more = () if body["spec"]["objective"] in SHOWN_OBJECTIVES else (body["spec"]["objective"],)
+    figures = [_candidate(each, more) for each in top]
+    header = ("rank", "config", "net USD", "Sharpe", *map(label, more), "drawdown", "positions")
     title = f"candidates on the search window, best {len(top)} of {len(body['top'])}"
     same = [path for path in body["axes"] if path not in varying]
     shared = _shared(same, top[0]["values"])
-    wide = [(*row, *more) for row, more in zip(figures, values, strict=True)]
+    wide = [(*row, *rest) for row, rest in zip(figures, values, strict=True)]
     if _width((*header, *leaves), wide) <= PAGE_COLUMNS:
         return [Section(title, (*header, *leaves), tuple(wide)), *shared]
     return [
@@ -129,6 +130,18 @@ def _top(body: Mapping[str, Any]) -> list[Section]:
         _differences(varying, values),
         *shared,
     ]
+
+
+def varying_axes(body: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Paths of the axes in which these candidates differ, in the order of the spec."""
+    return [
+        path for path in body["axes"] if len({str(each["values"].get(path)) for each in top}) > 1
+    ]
+
+
+def axis_name(path: str) -> str:
+    """The last word of a parameter's path."""
+    return path.rsplit(".", 1)[-1]
 
 
 def _differences(paths: Sequence[str], values: Sequence[Sequence[str]]) -> Section:
@@ -144,23 +157,27 @@ def _differences(paths: Sequence[str], values: Sequence[Sequence[str]]) -> Secti
 def _shared(paths: Sequence[str], values: Mapping[str, Any]) -> list[Section]:
     if not paths:
         return []
-    rows = tuple((path, _axis_value(values[path])) for path in paths)
+    rows = tuple((path, axis_value(values.get(path))) for path in paths)
     return [Section("the same in all of them", (), rows)]
 
 
-def _candidate(entry: Mapping[str, Any]) -> tuple[str, ...]:
+def _candidate(entry: Mapping[str, Any], more: Sequence[str]) -> tuple[str, ...]:
     metrics = entry["metrics"]
     return (
         str(entry["rank"]),
         short_hash(entry["config_id"]),
         signed_usd(metrics["net_pnl_usd"]),
         figure(metrics["sharpe"]),
+        *(figure(metrics.get(name)) for name in more),
         percent(metrics["drawdown_max_frac"]),
         figure(metrics["position_count"]),
     )
 
 
-def _axis_value(value: object) -> str:
+def axis_value(value: object) -> str:
+    """A value of an axis for people; `-` where its gate leaves it without one."""
+    if value is None:
+        return "-"
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:g}" if isinstance(value, float) else str(value)

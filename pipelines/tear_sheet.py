@@ -10,7 +10,18 @@ from typing import Any
 from core.artifacts.tree import write_text_atomic
 from pipelines.sections import figure, percent, short_hash, signed_usd
 from pipelines.sheet_data import Replayed, sheet_data
-from pipelines.sheet_page import data_block, drawing_script, page, plotly_script, section_html
+from pipelines.sheet_page import (
+    chart_box,
+    data_block,
+    figure_cards,
+    own_script,
+    page,
+    page_footer,
+    page_header,
+    plotly_script,
+    section_html,
+    titled,
+)
 from pipelines.show_replay import COSTS, replay_sections
 from schemas.artifact import Envelope
 
@@ -47,28 +58,27 @@ def tear_sheet(envelope: Envelope, replayed: Replayed | None) -> str:
         _header(envelope),
         "<main>",
         _headline(body),
-        _section(
+        titled(
             "Equity and drawdown",
             "Marked to market at each close, net of all costs.",
-            _chart("equity"),
+            chart_box("equity"),
         ),
-        _section(
-            "Return by month", "Of the equity at the start of each month.", months_table(data)
-        ),
+        titled("Return by month", "Of the equity at the start of each month.", months_table(data)),
         *_trade_sections(replayed is not None),
         _costs(body["costs"]),
-        _section(
+        titled(
             "What stopped entries",
             "Left: bars on which each gate failed; one bar may fail several. Right: what became "
             "of the signals that passed them.",
-            f'<div class="pair">{_chart("gates")}{_chart("signals")}</div>',
+            f'<div class="pair">{chart_box("gates")}{chart_box("signals")}</div>',
         ),
         _details(body),
         "</main>",
-        _footer(envelope),
+        page_footer(envelope),
         data_block("sheet-data", data),
     )
-    return page(_title(body), "\n".join(content), (plotly_script(), drawing_script()))
+    scripts = (plotly_script(), own_script("sheet_ground.js"), own_script("sheet.js"))
+    return page(_title(body), "\n".join(content), scripts)
 
 
 def _title(body: Mapping[str, Any]) -> str:
@@ -82,7 +92,6 @@ def _title(body: Mapping[str, Any]) -> str:
 def _header(envelope: Envelope) -> str:
     body = envelope.body
     span = body["span"]
-    badge = ' <span class="badge">synthetic market</span>' if envelope.synthetic else ""
     strategy = envelope.sources[0].path if envelope.sources else "unknown strategy"
     traded = (
         "all of them traded"
@@ -98,8 +107,7 @@ def _header(envelope: Envelope) -> str:
         f"{span['symbol_count']} symbols, {traded}",
         *((f"changed by {' '.join(changed)}",) if changed else ()),
     ]
-    said = "".join(f'<p class="quiet">{escape(line)}</p>' for line in lines)
-    return f"<header><h1>{escape(_title(body))}{badge}</h1>{said}</header>"
+    return page_header(_title(body), lines, synthetic=envelope.synthetic)
 
 
 def _headline(body: Mapping[str, Any]) -> str:
@@ -140,12 +148,7 @@ def _headline(body: Mapping[str, Any]) -> str:
         ),
         ("Costs", figure(float(paid_usd)), "USD", paid, ""),
     )
-    cells = "".join(
-        f'<div><dt>{escape(name)}</dt><dd class="value {tone}">{escape(value)} '
-        f'<small>{escape(unit)}</small></dd><dd class="quiet">{escape(more)}</dd></div>'
-        for name, value, unit, more, tone in figures
-    )
-    return f'<dl class="figures">{cells}</dl>'
+    return figure_cards(figures)
 
 
 def months_table(data: Mapping[str, Any]) -> str:
@@ -189,7 +192,7 @@ def _trade_sections(has_trades: bool) -> Sequence[str]:  # noqa: FBT001
         '<p class="quiet" id="position" aria-live="polite"></p>'
     )
     distributions = "".join(
-        f"<div><h3>{escape(title)}</h3>{_chart(name)}</div>"
+        f"<div><h3>{escape(title)}</h3>{chart_box(name)}</div>"
         for name, title in (
             ("pnl", "Net PnL of a position, USD"),
             ("holding", "Holding time, hours"),
@@ -198,20 +201,20 @@ def _trade_sections(has_trades: bool) -> Sequence[str]:  # noqa: FBT001
         )
     )
     return (
-        _section("Exposure", EXPOSURE_NOTE, _chart("exposure")),
-        _section(
+        titled("Exposure", EXPOSURE_NOTE, chart_box("exposure")),
+        titled(
             "Distributions",
             "One count for each position, winners and losers apart.",
             f'<div class="pair">{distributions}</div>',
         ),
-        _section("Trades on candles", LEVELS_NOTE, picks + _chart("candles")),
+        titled("Trades on candles", LEVELS_NOTE, picks + chart_box("candles")),
     )
 
 
 def _costs(costs: Mapping[str, float] | None) -> str:
     title = "Costs"
     if costs is None:
-        return _section(title, "The report is of version 1, which did not split its costs.", "")
+        return titled(title, "The report is of version 1, which did not split its costs.", "")
     rows = []
     for name, text, sign in COSTS:
         strong = ' class="strong"' if name == "net_pnl_usd" else ""
@@ -222,7 +225,7 @@ def _costs(costs: Mapping[str, float] | None) -> str:
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
     note = "The same fills at zero fees, zero slippage, zero funding; nothing is decided anew."
-    return _section(title, note, f'<div class="pair">{_chart("costs")}{table}</div>')
+    return titled(title, note, f'<div class="pair">{chart_box("costs")}{table}</div>')
 
 
 def _details(body: Mapping[str, Any]) -> str:
@@ -232,27 +235,3 @@ def _details(body: Mapping[str, Any]) -> str:
         if not section.title.startswith(("marked equity", "costs", "result"))
     )
     return f"<details><summary>Every figure of the report</summary>{tables}</details>"
-
-
-def _footer(envelope: Envelope) -> str:
-    facts = (
-        ("run", envelope.run_id),
-        ("made at", envelope.made_at),
-        ("perpkit", envelope.perpkit),
-        ("decision rules", envelope.kernel_id[:16]),
-        ("content hash", envelope.content_hash),
-        *(("source", f"{each.path}  {each.sha256}") for each in envelope.sources),
-    )
-    lines = "".join(
-        f'<p class="quiet">{escape(name)} <code>{escape(value)}</code></p>' for name, value in facts
-    )
-    return f"<footer>{lines}</footer>"
-
-
-def _section(title: str, note: str, content: str) -> str:
-    said = f'<p class="note">{escape(note)}</p>' if note else ""
-    return f"<section><h2>{escape(title)}</h2>{said}{content}</section>"
-
-
-def _chart(name: str) -> str:
-    return f'<div class="chart" id="chart-{name}"></div>'

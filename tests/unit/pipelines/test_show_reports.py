@@ -158,6 +158,36 @@ def test_values_too_wide_for_ten_candidates_are_shown_for_fewer() -> None:
     assert f"{path}  {'x' * 60}1\n" in text + "\n"
 
 
+def test_candidates_show_an_objective_of_their_own_and_axes_that_do_not_act() -> None:
+    body = body_of("sweep-report")
+    paths = ["trade.enable_partial_tp", "trade.partial_tp_frac", "trade.stop_loss_atr"]
+    values = [
+        {"trade.enable_partial_tp": True, "trade.partial_tp_frac": 0.5, "trade.stop_loss_atr": 2.0},
+        {
+            "trade.enable_partial_tp": False,
+            "trade.partial_tp_frac": None,
+            "trade.stop_loss_atr": 2.0,
+        },
+        {"trade.enable_partial_tp": False, "trade.stop_loss_atr": 2.0},
+    ]
+    first = body["top"][0]
+    body["axes"] = paths
+    body["spec"] = body["spec"] | {"objective": "sortino"}
+    body["top"] = [
+        first | {"rank": k, "values": each, "metrics": first["metrics"] | {"sortino": k / 4}}
+        for k, each in enumerate(values, start=1)
+    ]
+
+    lines = [line.split() for line in printed(sweep_sections(body)).splitlines()]
+
+    header = next(line for line in lines if line[:1] == ["rank"])
+    assert [header[-5], *header[-2:]] == ["sortino", "enable_partial_tp", "partial_tp_frac"]
+    rows = [line for line in lines if line[:1] in (["1"], ["2"], ["3"])]
+    assert [line[4] for line in rows] == ["0.25", "0.50", "0.75"]
+    assert [line[-2:] for line in rows] == [["true", "0.5"], ["false", "-"], ["false", "-"]]
+    assert ["trade.stop_loss_atr", "2"] in lines
+
+
 def test_a_sweep_that_found_nothing_or_was_stopped_says_so() -> None:
     body = body_of("sweep-report") | {"top": [], "interrupted": True}
 
