@@ -27,6 +27,8 @@ from pipelines.show_search import (
     gate_sections,
     sweep_headline,
     sweep_sections,
+    top_headline,
+    top_sections,
 )
 
 ARGUMENTS_SHOWN = 66
@@ -305,6 +307,7 @@ RENDERERS: dict[str, Renderer] = {
     "data-report": data_sections,
     "replay-report": replay_sections,
     "sweep-report": sweep_sections,
+    "sweep-top": top_sections,
     "gate-report": gate_sections,
     "deployment-event": deployment_sections,
     "state": state_sections,
@@ -316,6 +319,7 @@ HEADLINES: dict[str, Headline] = {
     "data-report": data_headline,
     "replay-report": replay_headline,
     "sweep-report": sweep_headline,
+    "sweep-top": top_headline,
     "gate-report": gate_headline,
     "deployment-event": deployment_headline,
     "state": state_headline,

@@ -132,6 +132,16 @@ def candidate_sections(body: Mapping[str, Any]) -> list[Section]:
     ]
 
 
+def top_headline(body: Mapping[str, Any]) -> str:
+    """How many candidates there are."""
+    return f"{len(body['top'])} candidates by {body['objective']}"
+
+
+def top_sections(body: Mapping[str, Any]) -> list[Section]:
+    """The candidates of a file that holds nothing else."""
+    return candidate_sections({**body, "spec": {"objective": body["objective"]}})
+
+
 def varying_axes(body: Mapping[str, Any], top: Sequence[Mapping[str, Any]]) -> list[str]:
     """Paths of the axes in which these candidates differ, in the order of the spec."""
     return [

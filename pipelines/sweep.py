@@ -377,6 +377,7 @@ def top_of(report: SweepReport) -> SweepTop:
         spec_sha256=report.spec_sha256,
         base_config_id=report.base_config_id,
         objective=report.spec.objective,
+        axes=report.axes,
         result_hash=report.result_hash or "",
         top=report.top,
     )

@@ -120,6 +120,8 @@ def read_landscape(results: Path, body: Mapping[str, Any]) -> Landscape:
     table.require([*FIGURES, column, *paths])
     value = _floats(table[column])
     short = table["position_count"].fill_null(0).to_numpy() < least
+    if table.has("window_frac"):  # rows of a search that saw only part of the window
+        value = np.where(_floats(table["window_frac"]) >= 1.0, value, np.nan)
     # Of equal rows the first one is the best, as in the report, and so comes last.
     ranked = np.flatnonzero(~short & np.isfinite(value))[::-1]
     order = ranked[np.argsort(value[ranked], kind="stable")]
@@ -174,6 +176,12 @@ class Table:
                     at=str(self.path),
                     hint="run the sweep again: these results were written by another perpkit",
                 )
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a column."""
+        import polars as pl
+
+        return name in pl.read_parquet_schema(self.path)
 
     def __getitem__(self, name: str) -> pl.Series:
         """One column."""

@@ -249,5 +249,6 @@ class SweepTop(Body):
     spec_sha256: str = Field(pattern=SHA256_PATTERN, description="As in the sweep's report.")
     base_config_id: str = Field(pattern=SHA256_PATTERN, description="Identity of the base.")
     objective: Objective = Field(description="What the best has most of.")
+    axes: tuple[str, ...] = Field(min_length=1, description="Paths that were varied.")
     result_hash: str = Field(pattern=SHA256_PATTERN, description="As in the sweep's report.")
     top: tuple[SweepCandidate, ...] = Field(description="The best rows, best first.")

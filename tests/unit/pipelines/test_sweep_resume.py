@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -47,22 +46,26 @@ def write_spec(shell: Shell, method: str) -> None:
     (shell.folder / "spec.yaml").write_text(SPEC.replace("METHOD", METHODS[method]))
 
 
-def started(folder: Path, *arguments: str, full_after: int | None = None) -> subprocess.Popen[str]:
-    """A sweep in a process of its own; `full_after` bytes a file cannot grow."""
+STARVED = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+from cli.main import run
+sys.exit(run(sys.argv[1:]))
+"""
+"""A perpkit whose files cannot grow beyond 150 kB, as on a disk that is nearly full."""
 
-    def starve() -> None:
-        if full_after is not None:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (full_after, full_after))
 
+def started(folder: Path, *arguments: str, starved: bool = False) -> subprocess.Popen[str]:
+    """A sweep in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "cli", "sweep", *arguments, "--json"],
+        [sys.executable, *(("-c", STARVED) if starved else ("-m", "cli")), "sweep", *arguments,
+         "--json"],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=starve,
-    )
+    )  # fmt: skip
 
 
 def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -129,7 +132,7 @@ def test_a_sweep_killed_at_any_instant_is_gone_on_with(
 def test_a_full_disk_stops_clearly_and_is_gone_on_with(shell: Shell, store: Path) -> None:
     write_spec(shell, "grid")
     whole = ended(started(shell.folder, "spec.yaml", "--store", str(store), "--root", "whole"))
-    process = started(shell.folder, "spec.yaml", "--store", str(store), full_after=220_000)
+    process = started(shell.folder, "spec.yaml", "--store", str(store), starved=True)
 
     _, said = process.communicate(timeout=120)
 
