@@ -24,17 +24,14 @@ from core.bank import (
     mixed_column,
     mixed_keys,
     series_bytes,
-    slot_keys,
 )
+from core.desk import Desk, row_keys
 from core.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
 from core.market.bars import BarBlock
 from core.market.record import market_of
 from core.simulate import Window, new_book, rows_of, span_of_rows
-from kernel import codes
 from kernel.features import Series
-from kernel.metrics import curve_stats, ledger_stats
-from kernel.records import STATS, TRADE, Book, Columns, Ints, Market, Output, Records, Stats
-from kernel.scan import close_all, scan
+from kernel.records import STATS, Book, Ints, Market, Records
 from kernel.strategies import SERIES_FIELDS
 
 BANK_BYTES_MAX = 256 * 1024 * 1024
@@ -102,13 +99,14 @@ def run_grid(  # noqa: PLR0913  all but two are given by name
     )
     workers = threads or os.cpu_count() or 1
     span = span_of_rows(view, market.ts_close_ms, first, goes_on=False)
-    scratch = Scratch(market, blank, span)
+    desks = Desks(market, blank, span)
+    keys = row_keys(params)
     stop = Stop()
     with ThreadPoolExecutor(max_workers=workers) as pool:
         try:
             for group in groups_of(params, series_bytes(view), bank_bytes_max):
                 bank = parallel_bank(view, group, market.own, pool)
-                _run_group(market, bank, params, group, scratch, pool, run, stop, progress)
+                _run_group(bank, params, group, desks, keys, pool, run, stop, progress)
                 if stop.exit_code:
                     break
         except KeyboardInterrupt as error:
@@ -127,27 +125,19 @@ class Stop:
         self.exit_code = signal_exit_code(error)
 
 
-class Scratch:
-    """What a kernel call writes to besides its figures: one book and one curve per thread."""
+class Desks:
+    """One desk per thread."""
 
     def __init__(self, market: Market, blank: Book, span: tuple[int, int]) -> None:
-        self.blank = blank
-        self.span = span
-        self._instants = len(market.ts_close_ms)
-        self._symbols = len(market.flags)
+        self._of = (market, blank, span)
         self._local = threading.local()
 
-    def mine(self) -> tuple[Book, Output]:
-        """The calling thread's book and output."""
-        if not hasattr(self._local, "book"):
-            self._local.book = new_book(self._symbols, 0.0)
-            self._local.out = Output(
-                equity_usd=np.zeros(self._instants),
-                trades=np.zeros(0, TRADE),
-                counters=np.zeros(codes.COUNTER_COUNT, np.int64),
-                counts_gates=False,
-            )
-        return self._local.book, self._local.out
+    def mine(self) -> Desk:
+        """The calling thread's desk."""
+        if not hasattr(self._local, "desk"):
+            self._local.desk = Desk(*self._of)
+        desk: Desk = self._local.desk
+        return desk
 
 
 def groups_of(
@@ -196,62 +186,31 @@ def parallel_bank(view: BarBlock, group: Group, own: Ints, pool: ThreadPoolExecu
     return bank
 
 
-def columns_at(bank: Bank, slots: Ints) -> Columns:
-    """Views of the bank's series that `slots` point at, one per field of `Columns`."""
-    return Columns(*(bank.values[slot] for slot in slots))
-
-
-def run_row(
-    market: Market,
-    columns: Columns,
-    params: Records,
-    books: tuple[Book, Book],
-    out: Output,
-    span: tuple[int, int],
-    stats: Stats,
-) -> None:
-    """Fill `stats` with the run of one row of parameters `[P]`.
-
-    `books` is (scratch, blank): the row starts from the blank one.  `span` is the instants that are
-    traded; `out` must hold no trades.  The few calls of a row cost a thousandth of it, and a
-    kernel that took many rows would be compiled a second time.
-    """
-    book, blank = books
-    for mine, clean in zip(book, blank, strict=True):
-        mine[:] = clean
-    first, end = span
-    scan(market, columns, params, book, out, span)
-    close_all(market, params, book, out, end - 1)
-    ts, equity_usd = market.ts_close_ms[first:end], out.equity_usd[first:end]
-    curve_stats(ts, equity_usd, blank.account["cash_usd"][0], stats)
-    ledger_stats(book.account[0], stats)
-
-
 def _run_group(  # noqa: PLR0913
-    market: Market,
     bank: Bank,
     params: npt.NDArray[np.record],
     group: Group,
-    scratch: Scratch,
+    desks: Desks,
+    keys: tuple[Ints, Ints],
     pool: ThreadPoolExecutor,
     run: GridRun,
     stop: Stop,
     progress: Progress | None,
 ) -> None:
     """Run one group's rows in shards; `stop` ends it after the shards at work."""
+    by_series, by_signals = keys
     per_shard = max(SHARD_SYMBOL_BARS // max(run.symbol_bars_per_row, 1), 1)
 
     def work(rows: Ints) -> Ints:
         if stop.exit_code:
             return rows[:0]
-        book, out = scratch.mine()
+        desk = desks.mine()
         for row in rows:
-            columns = columns_at(bank, bank.slots_of(slot_keys(params[row])))
-            books = (book, scratch.blank)
-            run_row(market, columns, params[row], books, out, scratch.span, run.stats[row])
+            desk.run(bank, params[row], (by_series[row], by_signals[row]), run.stats[row])
         return rows
 
-    shards = [group.rows[k : k + per_shard] for k in range(0, len(group.rows), per_shard)]
+    rows = group.rows[np.lexsort((by_signals[group.rows], by_series[group.rows]))]
+    shards = [rows[k : k + per_shard] for k in range(0, len(rows), per_shard)]
     waiting: set[Future[Ints]] = {pool.submit(work, shard) for shard in shards}
     while waiting:
         try:

@@ -86,14 +86,16 @@ def scene_of(
     params = rows[market.own[column]]
     close_ms = int(block.ts_open_ms[row]) + block.interval_ms
     k = int(np.searchsorted(market.ts_close_ms, close_ms))
-    context.see_market(market, columns, rows[0], book, bank_row)
+    state = context.market_before(market, columns, rows[0], book.marks, bank_row)
+    account = book.account[0]
+    account.btc_state, account.breadth, account.entries_shut = state
     snap = book.snaps[column]
     cell = (bank_row, column)
     bar = (market.volume[cell], market.funding_rate_1h[cell], market.flags[column])
     view.take_snapshot(snap, bar, columns, bank_row, column)
     if params.entry_strategy != codes.STRATEGY_TREND:
         view.take_own_series(snap, columns, bank_row, column)
-    view.see_instant(snap, market, book, (k, column))
+    view.see_instant(snap, market, state[:2], (k, column))
     seen = int(book.marks[column]["bar_count"]) + 1
     return Scene(snap, book, column, close_ms, params, seen >= params.lookback_bars)
 

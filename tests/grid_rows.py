@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.bank import distinct_series, fill_bank, slot_keys
-from core.grid import columns_at, run_row
+from core.desk import NO_COUNTERS, columns_at, run_row
 from core.market.bars import BarBlock
 from core.market.record import market_of
 from core.market.universe import with_universe
-from core.simulate import new_book, span_of_rows
+from core.simulate import new_book, new_survey, span_of_rows
 from kernel import codes
 from kernel.records import STATS, TRADE, Output, Records
+from kernel.survey import survey
 from schemas.records import to_records
 from schemas.strategy import Strategy
 
@@ -33,11 +34,13 @@ def grid_stats(
         equity_usd=np.zeros(count),
         trades=np.zeros(0, TRADE),
         counters=np.zeros(codes.COUNTER_COUNT, np.int64),
-        counts_gates=False,
     )
+    seen = new_survey(len(market.present), symbols)
     books = (new_book(symbols, cash_usd), new_book(symbols, cash_usd))
     stats = np.zeros(len(strategies), STATS)
     for row, found in zip(params, stats, strict=True):
         columns = columns_at(bank, bank.slots_of(slot_keys(row)))
-        run_row(market, columns, row, books, out, span, found)
+        marks = books[1].marks.copy()
+        survey(market, columns, row, marks, seen, NO_COUNTERS, span)
+        run_row(market, columns, seen, row, books, (out, span), found)
     return stats
