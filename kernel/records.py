@@ -71,7 +71,8 @@ class Market(NamedTuple):
     due since the one before; `funding_due[K]` says that any is.
 
     Per symbol: `flags` are `codes.SYMBOL_*`, `own` is the row of its parameters; `rules` are the
-    venue's.  `btc_index` is the column of BTC, -1 without it.
+    venue's, and `maintenance_max_frac` is the most that they ask of a dollar of notional as
+    maintenance margin, 0 where that is not known.  `btc_index` is the column of BTC, -1 without it.
     """
 
     ts_close_ms: Ints
@@ -96,6 +97,7 @@ class Market(NamedTuple):
     funding_due: Bools
     flags: Ints
     own: Ints
+    maintenance_max_frac: Floats
     rules: Rules
     btc_index: int
 

@@ -8,6 +8,7 @@ from kernel import account as ledger
 from kernel import codes, signals
 from kernel.jit import device
 from kernel.params import Params
+from kernel.portfolio import may_add
 from kernel.records import Book, Output, Rules, Snapshot
 
 REENTRY_WEAK_ADX: Final = 25.0
@@ -55,11 +56,10 @@ def entry_block(
 def queue_candidate(
     book: Book, s: int, found: signals.Signal, snap: Snapshot, params: Params
 ) -> None:
-    """Append a candidate to the queue of this instant."""
+    """Append a candidate to the queue of this instant, an add only if it may be."""
     side, confidence, mode, threshold = found
     account = book.account[0]
     candidate = book.candidates[account.candidate_count]
-    account.candidate_count += 1
     candidate.symbol = s
     candidate.side = side
     candidate.confidence = confidence
@@ -68,6 +68,8 @@ def queue_candidate(
     candidate.atr_px = max(snap.atr, snap.close_px * params.min_atr_frac)
     candidate.score = 100 * confidence + int(snap.adx)
     candidate.is_add = 1 if book.positions[s].side != codes.FLAT else 0
+    if candidate.is_add == 0 or may_add(book, candidate, snap, params):
+        account.candidate_count += 1
 
 
 @device

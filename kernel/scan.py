@@ -12,7 +12,7 @@ from kernel.bits import WORD_BITS, lowest_place
 from kernel.exits import exit_decision, is_glitch, tighten
 from kernel.intrabar import intrabar_exit, rest_levels, rests_in_market
 from kernel.jit import device, loop
-from kernel.margin import is_judged, is_watched, liquidate_all
+from kernel.margin import is_judged, is_watched, liquidate_all, surely_lasts
 from kernel.params import Params
 from kernel.portfolio import fill_candidates
 from kernel.records import (
@@ -245,14 +245,15 @@ def scan(
         if book.account[0].open_count > 0:
             if market.funding_due[k]:
                 settle_funding(market.funding_px[k], market.own, rows, book)
-            if is_watched(rows[0]):
+            if is_watched(rows[0]) and not surely_lasts(market, rows, book, k):
                 liquidate_all(market, rows, book, out, k)
         if finer:
             decide_between(market, seen, rows, book, out, k)
         if market.is_row[k]:
             decide_row(market, columns, seen, rows, book, out, k)
         if book.account[0].candidate_count > 0:
-            fill_candidates(market, rows, book, out, k)
+            mark_px, now_ms = market.mark_px[k + 1], market.ts_close_ms[k]
+            fill_candidates(market.rules, mark_px, market.own, rows, book, out, now_ms)
         mark_equity(market.mark_px[k + 1], book, out.equity_usd, k)
     return span[1]
 
