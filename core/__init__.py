@@ -38,6 +38,7 @@ Many runs and what holds of them:
     expansion        the distinct points of a grid
     overrides        values of single symbols beside those of the rows
     grid             all points over one block, in threads
+    desk             one thread of it: its book, and the survey that rows share
     windows          search, purge and holdout
     statistics       the best that chance alone would give
     gates            figures of the holdout in, verdict out

@@ -86,9 +86,7 @@ class Desk:
             columns = columns_at(bank, bank.slots_of(slot_keys(params)))
         if not same_bank or key[1] != self._alike[1]:
             self._marks[:] = self._blank.marks
-            survey(
-                self._market, columns, params, self._marks, self._seen, NO_COUNTERS, self._span
-            )
+            survey(self._market, columns, params, self._marks, self._seen, NO_COUNTERS, self._span)
         self._bank, self._columns, self._alike = bank, columns, key
         books = (self._book, self._blank)
         run_row(self._market, columns, self._seen, params, books, (self._out, self._span), stats)

@@ -126,8 +126,8 @@ def new_survey(row_count: int, symbol_count: int) -> Survey:
         floors=np.zeros(shape),
         looks=np.zeros((row_count, word_count(symbol_count)), np.int64),
         breadth=np.zeros(row_count),
-        btc_state=np.zeros(row_count, np.int8),
-        shut=np.zeros(row_count, np.int8),
+        btc_state=np.zeros(row_count, np.int64),
+        shut=np.zeros(row_count, np.int64),
         waited_row=np.zeros(symbol_count, np.int64),
         snap=np.zeros(1, SNAPSHOT),
     )
@@ -313,7 +313,7 @@ def book_of(state: State | None, symbols: tuple[str, ...], cash_usd: float) -> B
                 hint=f"fetch {symbol}, or start without --init-state",
             )
     for s in np.flatnonzero(book.positions["side"] != codes.FLAT):
-        include(book.held, s)
+        include(book.held, int(s))
     book.account["open_count"] = int((book.positions["side"] != codes.FLAT).sum())
     return book
 

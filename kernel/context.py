@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernel import codes
-from kernel.jit import device
+from kernel.jit import device, part
 from kernel.params import Params
 from kernel.records import Bools, Columns, Floats, Market, Records
 
@@ -66,7 +66,7 @@ def reads_breadth(params: Params) -> bool:
     return bool(params.enable_gate)
 
 
-@device
+@part
 def market_before(
     market: Market, columns: Columns, params: Params, marks: Records, t: int
 ) -> tuple[int, float, int]:

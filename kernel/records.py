@@ -144,8 +144,8 @@ class Survey(NamedTuple):
     floors: Floats
     looks: Words
     breadth: Floats
-    btc_state: Kinds
-    shut: Kinds
+    btc_state: Ints
+    shut: Ints
     waited_row: Ints
     snap: Records
 

@@ -11,7 +11,7 @@ from kernel import codes
 from kernel.bits import WORD_BITS, lowest_place
 from kernel.exits import exit_decision, is_glitch, tighten
 from kernel.intrabar import intrabar_exit, rest_levels, rests_in_market
-from kernel.jit import device, loop
+from kernel.jit import device, loop, part
 from kernel.margin import is_judged, is_watched, liquidate_all, surely_lasts
 from kernel.params import Params
 from kernel.portfolio import fill_candidates
@@ -98,7 +98,7 @@ def keeps_views(market: Market) -> bool:
     return market.entry_at.shape[0] > 0
 
 
-@device
+@part
 def decide_row(
     market: Market,
     columns: Columns,
@@ -152,7 +152,7 @@ def note_market(account: Account, seen: Survey, t: int) -> None:
     account.entries_shut = seen.shut[t]
 
 
-@device
+@part
 def decide_between(
     market: Market, seen: Survey, rows: Records, book: Book, out: Output, k: int
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from kernel import codes, gates, signals, strategies
 from kernel.bits import WORD_BITS
 from kernel.context import market_before
-from kernel.jit import device, loop
+from kernel.jit import device, loop, part
 from kernel.params import Params
 from kernel.records import Columns, Ints, Market, Records, Snapshot, Survey
 from kernel.view import see_instant, take_own_series, take_snapshot
@@ -99,7 +99,7 @@ def looks_for(found: signals.Signal, snap: Snapshot, counts: bool, params: Param
     return signals.ssf_allows(side, snap, params) and signals.reef_allows(side, snap, params)
 
 
-@device
+@part
 def begin_survey(rows: Records, own: Ints, marks: Records, seen: Survey) -> None:
     """Note which symbols have already had the bars that an entry asks for."""
     for s in range(marks.shape[0]):
