@@ -27,6 +27,12 @@ from schemas.parameters import parameters
 NO_COUNTERS = np.zeros(0, np.int64)
 """A survey that counts no gates marks only what may become an entry."""
 CHUNK_ROWS = 2048
+LANES = 16
+"""Rows that advance together."""
+TILE_CELLS = 20_000
+"""Symbols times instants that they advance at a time: some 5 MB of bars and series."""
+
+Lane = tuple[Book, Output]
 
 
 @functools.cache
@@ -58,38 +64,57 @@ def alike(params: npt.NDArray[Any], fields: Sequence[str]) -> Ints:
 
 
 class Desk:
-    """One thread's book, curve and survey, and the columns of the row before."""
+    """One thread's books and curves, its survey, and the columns of the rows before."""
 
     def __init__(self, market: Market, blank: Book, span: tuple[int, int]) -> None:
         symbols = len(market.flags)
         self._market, self._blank, self._span = market, blank, span
-        self._book = new_book(symbols, 0.0)
         self._marks = blank.marks.copy()
         self._seen = new_survey(len(market.present), symbols)
-        self._out = Output(
-            equity_usd=np.zeros(len(market.ts_close_ms)),
-            trades=np.zeros(0, TRADE),
-            counters=np.zeros(codes.COUNTER_COUNT, np.int64),
-        )
+        self._lanes = [
+            (new_book(symbols, 0.0), silent_output(len(market.ts_close_ms))) for _ in range(LANES)
+        ]
         self._bank: Bank | None = None
         self._columns: Columns | None = None
         self._alike = (-1, -1)
 
-    def run(self, bank: Bank, params: Records, key: tuple[int, int], stats: Stats) -> None:
-        """Fill `stats` with the run of one row of parameters `[P]`.
+    def run(self, bank: Bank, params: Records, key: tuple[int, int], stats: Records) -> None:
+        """Fill `stats` `[N]` with the runs of rows of parameters `[N, P]` that are alike.
 
-        `key` are its numbers by `alike`: of the series it reads, and of its signals.
+        `key` are their numbers by `row_keys`.
         """
         columns = self._columns
         same_bank = bank is self._bank
         if columns is None or not same_bank or key[0] != self._alike[0]:
-            columns = columns_at(bank, bank.slots_of(slot_keys(params)))
+            columns = columns_at(bank, bank.slots_of(slot_keys(params[0])))
         if not same_bank or key[1] != self._alike[1]:
             self._marks[:] = self._blank.marks
-            survey(self._market, columns, params, self._marks, self._seen, NO_COUNTERS, self._span)
+            survey(
+                self._market,
+                columns,
+                params[0],
+                self._marks,
+                self._seen,
+                NO_COUNTERS,
+                self._span,
+            )
         self._bank, self._columns, self._alike = bank, columns, key
-        books = (self._book, self._blank)
-        run_row(self._market, columns, self._seen, params, books, (self._out, self._span), stats)
+        for first in range(0, len(params), LANES):
+            rows = slice(first, first + LANES)
+            lanes = self._lanes[: len(params[rows])]
+            series = (columns, self._seen)
+            run_rows(self._market, series, params[rows], self._blank, lanes, self._span)
+            for lane, found in zip(lanes, stats[rows], strict=True):
+                gather(self._market, lane, self._blank, self._span, found)
+
+
+def silent_output(instant_count: int) -> Output:
+    """Where a row writes: a curve and counters, and no trades."""
+    return Output(
+        equity_usd=np.zeros(instant_count),
+        trades=np.zeros(0, TRADE),
+        counters=np.zeros(codes.COUNTER_COUNT, np.int64),
+    )
 
 
 def columns_at(bank: Bank, slots: Ints) -> Columns:
@@ -97,28 +122,37 @@ def columns_at(bank: Bank, slots: Ints) -> Columns:
     return Columns(*(bank.values[slot] for slot in slots))
 
 
-def run_row(
+def run_rows(
     market: Market,
-    columns: Columns,
-    seen: Survey,
+    series: tuple[Columns, Survey],
     params: Records,
-    books: tuple[Book, Book],
-    to: tuple[Output, tuple[int, int]],
-    stats: Stats,
+    blank: Book,
+    lanes: Sequence[Lane],
+    span: tuple[int, int],
 ) -> None:
-    """Fill `stats` with the run of one row of parameters `[P]`, whose survey is `seen`.
+    """Run rows of parameters `[N, P]` that share columns and survey, each in a lane of its own.
 
-    `books` is (scratch, blank): the row starts from the blank one.  `to` is (output without
-    trades, the instants that are traded).  The few calls of a row cost a hundredth of it, and a
-    kernel that took many rows would be compiled a second time.
+    Every row starts from `blank`.  They advance together, some instants at a time, so that what
+    they read of these stays in the processor's cache.
     """
-    book, blank = books
-    out, span = to
-    for mine, clean in zip(book, blank, strict=True):
-        mine[:] = clean
+    columns, seen = series
+    for book, _ in lanes:
+        for mine, clean in zip(book, blank, strict=True):
+            mine[:] = clean
     first, end = span
-    scan(market, columns, seen, params, book, out, span)
-    close_all(market, params, book, out, end - 1)
+    step = end - first if len(lanes) == 1 else max(TILE_CELLS // len(market.flags), 1)
+    for start in range(first, end, step):
+        part = (start, min(start + step, end))
+        for row, (book, out) in zip(params, lanes, strict=True):
+            scan(market, columns, seen, row, book, out, part)
+    for row, (book, out) in zip(params, lanes, strict=True):
+        close_all(market, row, book, out, end - 1)
+
+
+def gather(market: Market, lane: Lane, blank: Book, span: tuple[int, int], stats: Stats) -> None:
+    """Fill `stats` with what a row came to."""
+    book, out = lane
+    first, end = span
     ts, equity_usd = market.ts_close_ms[first:end], out.equity_usd[first:end]
     curve_stats(ts, equity_usd, blank.account["cash_usd"][0], stats)
     ledger_stats(book.account[0], stats)

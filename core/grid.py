@@ -1,7 +1,7 @@
 """The sweep engine on the CPU: many parameter rows over one block, in threads, within a memory.
 
-Rows are grouped so that each group's indicator bank fits; a group is cut into shards of rows, and
-each shard is one call of the compiled kernel that holds no lock.  Every row gives exactly the
+Rows are grouped so that each group's indicator bank fits; a group is cut into shards of rows, which
+the compiled kernel works on without a lock.  Every row gives exactly the
 figures that `core.simulate` gives for it.
 """
 
@@ -36,8 +36,10 @@ from kernel.strategies import SERIES_FIELDS
 
 BANK_BYTES_MAX = 256 * 1024 * 1024
 """Memory of one group's bank; one strategy's own series always fit, however long the data."""
-SHARD_SYMBOL_BARS = 8_000_000
-"""Symbol-bars of one kernel call: about half a second, so that progress and Ctrl-C stay quick."""
+SHARD_SYMBOL_BARS = 30_000_000
+"""Symbol-bars of one shard: about half a second, so that progress and Ctrl-C stay quick."""
+SHARDS_PER_THREAD = 4
+"""Least shards per thread, so that none waits long for the last one."""
 
 Progress = Callable[[int, int], None]
 
@@ -99,7 +101,7 @@ def run_grid(  # noqa: PLR0913  all but two are given by name
     )
     workers = threads or os.cpu_count() or 1
     span = span_of_rows(view, market.ts_close_ms, first, goes_on=False)
-    desks = Desks(market, blank, span)
+    desks = Desks(market, blank, span, workers)
     keys = row_keys(params)
     stop = Stop()
     with ThreadPoolExecutor(max_workers=workers) as pool:
@@ -126,9 +128,10 @@ class Stop:
 
 
 class Desks:
-    """One desk per thread."""
+    """One desk for each of `count` threads."""
 
-    def __init__(self, market: Market, blank: Book, span: tuple[int, int]) -> None:
+    def __init__(self, market: Market, blank: Book, span: tuple[int, int], count: int) -> None:
+        self.count = count
         self._of = (market, blank, span)
         self._local = threading.local()
 
@@ -172,6 +175,27 @@ def _rows_with(key_of_row: Ints, members: list[int]) -> Ints:
     return found
 
 
+def shards_of(rows: Ints, keys: tuple[Ints, Ints], most: int) -> list[list[Ints]]:
+    """The rows in shards of up to `most`, each in parts whose rows are alike in both `keys`.
+
+    Rows that are alike stand together, so that few threads make the same survey.
+    """
+    by_series, by_signals = (key[rows] for key in keys)
+    order = np.lexsort((by_signals, by_series))
+    changes = (np.diff(by_series[order]) != 0) | (np.diff(by_signals[order]) != 0)
+    shards: list[list[Ints]] = []
+    room = 0
+    for part in np.split(rows[order], np.flatnonzero(changes) + 1):
+        for first in range(0, len(part), most):
+            piece = part[first : first + most]
+            if len(piece) > room:
+                shards.append([])
+                room = most
+            shards[-1].append(piece)
+            room -= len(piece)
+    return shards
+
+
 def parallel_bank(view: BarBlock, group: Group, own: Ints, pool: ThreadPoolExecutor) -> Bank:
     """The bank of a group, one thread per series at a time."""
     rows, columns = view.close_px.shape
@@ -199,18 +223,22 @@ def _run_group(  # noqa: PLR0913
 ) -> None:
     """Run one group's rows in shards; `stop` ends it after the shards at work."""
     by_series, by_signals = keys
-    per_shard = max(SHARD_SYMBOL_BARS // max(run.symbol_bars_per_row, 1), 1)
 
-    def work(rows: Ints) -> Ints:
+    def work(shard: list[Ints]) -> Ints:
+        rows = np.concatenate(shard)
         if stop.exit_code:
             return rows[:0]
         desk = desks.mine()
-        for row in rows:
-            desk.run(bank, params[row], (by_series[row], by_signals[row]), run.stats[row])
+        for part in shard:
+            found = np.zeros(len(part), STATS)
+            key = (int(by_series[part[0]]), int(by_signals[part[0]]))
+            desk.run(bank, params[part], key, found)
+            run.stats[part] = found
         return rows
 
-    rows = group.rows[np.lexsort((by_signals[group.rows], by_series[group.rows]))]
-    shards = [rows[k : k + per_shard] for k in range(0, len(rows), per_shard)]
+    most = SHARD_SYMBOL_BARS // max(run.symbol_bars_per_row, 1)
+    even = -(-len(group.rows) // (SHARDS_PER_THREAD * desks.count))
+    shards = shards_of(group.rows, keys, max(min(most, even), 1))
     waiting: set[Future[Ints]] = {pool.submit(work, shard) for shard in shards}
     while waiting:
         try:
