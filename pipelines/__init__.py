@@ -37,6 +37,7 @@ foreign_trades    a file of trades, ours or another system's
 show_compare      the page of a compare report
 gen               every file that is made from the declarations
 bench_venue       a venue on this machine for it, and how fast it is fetched from
+bench_sweep       the rows that a sweep is measured on
 bench             speed and memory, measured
 
 A pipeline takes a frozen request, a Clock and callbacks for notes and progress, and gives back a

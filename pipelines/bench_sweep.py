@@ -86,7 +86,7 @@ def measured(block: BarBlock, params: npt.NDArray[np.record], threads: int) -> d
         done = run_grid(bars, rows, window=Window(), initial_equity_usd=EQUITY_USD, threads=threads)
         return done.symbol_bars_per_row * len(rows)
 
-    run(block.rows(0, 300), params[:1])
+    run(block.rows(0, min(300, len(block.ts_open_ms))), params[:1])
     began_s, began_cpu_s = monotonic_s(), cpu_s()
     bars = run(block, params)
     wall_s = monotonic_s() - began_s
