@@ -68,8 +68,8 @@ parity: $(STAMP) ## Plain Python equals compiled; replays equal their snapshots
 	@$(BIN)/python -m pytest -q tests/parity tests/snapshot
 
 .PHONY: bench
-bench: $(STAMP) ## Measure speed and memory (DATA=candles.parquet DATA_5M=...), write bench.json
-	@$(BIN)/python -m pipelines.bench $(if $(DATA),--data "$(DATA)") $(if $(DATA_5M),--data-5m "$(DATA_5M)")
+bench: $(STAMP) ## Measure speed and memory (DATA=candles.parquet DATA_5M=... LONG=1), write bench.json
+	@$(BIN)/python -m pipelines.bench $(if $(DATA),--data "$(DATA)") $(if $(DATA_5M),--data-5m "$(DATA_5M)") $(if $(LONG),--long)
 
 .PHONY: bench-search
 bench-search: $(STAMP) ## Measure searches against Optuna's TPE (STORE=stores of 1h bars, SHORT=1)

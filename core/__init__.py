@@ -41,6 +41,7 @@ Many runs and what holds of them:
     search/          which points to evaluate next when not all can be
     overrides        values of single symbols beside those of the rows
     grid             all points over one block, in threads
+    desk             one thread of it: its book, and the survey that rows share
     windows          search, purge and holdout
     statistics       the best that chance alone would give
     landscape        an objective over the axes: levels, cells of two axes, rows to draw

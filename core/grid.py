@@ -1,7 +1,7 @@
 """The sweep engine on the CPU: many parameter rows over one block, in threads, within a memory.
 
-Rows are grouped so that each group's indicator bank fits; a group is cut into shards of rows, and
-each shard is one call of the compiled kernel that holds no lock.  Every row gives exactly the
+Rows are grouped so that each group's indicator bank fits; a group is cut into shards of rows, which
+the compiled kernel works on without a lock.  Every row gives exactly the
 figures that `core.simulate` gives for it.
 """
 
@@ -24,23 +24,22 @@ from core.bank import (
     mixed_column,
     mixed_keys,
     series_bytes,
-    slot_keys,
 )
+from core.desk import Desk, row_keys
 from core.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
 from core.market.bars import BarBlock
 from core.market.record import market_of
 from core.simulate import Window, new_book, rows_of, span_of_rows
-from kernel import codes
 from kernel.features import Series
-from kernel.metrics import curve_stats, ledger_stats
-from kernel.records import STATS, TRADE, Book, Columns, Ints, Market, Output, Records, Stats
-from kernel.scan import close_all, scan
+from kernel.records import STATS, Book, Ints, Market, Records
 from kernel.strategies import SERIES_FIELDS
 
 BANK_BYTES_MAX = 256 * 1024 * 1024
 """Memory of one group's bank; one strategy's own series always fit, however long the data."""
-SHARD_SYMBOL_BARS = 8_000_000
-"""Symbol-bars of one kernel call: about half a second, so that progress and Ctrl-C stay quick."""
+SHARD_SYMBOL_BARS = 30_000_000
+"""Symbol-bars of one shard: about half a second, so that progress and Ctrl-C stay quick."""
+SHARDS_PER_THREAD = 4
+"""Least shards per thread, so that none waits long for the last one."""
 
 Progress = Callable[[int, int], None]
 
@@ -102,13 +101,14 @@ def run_grid(  # noqa: PLR0913  all but two are given by name
     )
     workers = threads or os.cpu_count() or 1
     span = span_of_rows(view, market.ts_close_ms, first, goes_on=False)
-    scratch = Scratch(market, blank, span)
+    desks = Desks(market, blank, span, workers)
+    keys = row_keys(params)
     stop = Stop()
     with ThreadPoolExecutor(max_workers=workers) as pool:
         try:
             for group in groups_of(params, series_bytes(view), bank_bytes_max):
                 bank = parallel_bank(view, group, market.own, pool)
-                _run_group(market, bank, params, group, scratch, pool, run, stop, progress)
+                _run_group(bank, params, group, desks, keys, pool, run, stop, progress)
                 if stop.exit_code:
                     break
         except KeyboardInterrupt as error:
@@ -127,27 +127,20 @@ class Stop:
         self.exit_code = signal_exit_code(error)
 
 
-class Scratch:
-    """What a kernel call writes to besides its figures: one book and one curve per thread."""
+class Desks:
+    """One desk for each of `count` threads."""
 
-    def __init__(self, market: Market, blank: Book, span: tuple[int, int]) -> None:
-        self.blank = blank
-        self.span = span
-        self._instants = len(market.ts_close_ms)
-        self._symbols = len(market.flags)
+    def __init__(self, market: Market, blank: Book, span: tuple[int, int], count: int) -> None:
+        self.count = count
+        self._of = (market, blank, span)
         self._local = threading.local()
 
-    def mine(self) -> tuple[Book, Output]:
-        """The calling thread's book and output."""
-        if not hasattr(self._local, "book"):
-            self._local.book = new_book(self._symbols, 0.0)
-            self._local.out = Output(
-                equity_usd=np.zeros(self._instants),
-                trades=np.zeros(0, TRADE),
-                counters=np.zeros(codes.COUNTER_COUNT, np.int64),
-                counts_gates=False,
-            )
-        return self._local.book, self._local.out
+    def mine(self) -> Desk:
+        """The calling thread's desk."""
+        if not hasattr(self._local, "desk"):
+            self._local.desk = Desk(*self._of)
+        desk: Desk = self._local.desk
+        return desk
 
 
 def groups_of(
@@ -182,6 +175,27 @@ def _rows_with(key_of_row: Ints, members: list[int]) -> Ints:
     return found
 
 
+def shards_of(rows: Ints, keys: tuple[Ints, Ints], most: int) -> list[list[Ints]]:
+    """The rows in shards of up to `most`, each in parts whose rows are alike in both `keys`.
+
+    Rows that are alike stand together, so that few threads make the same survey.
+    """
+    by_series, by_signals = (key[rows] for key in keys)
+    order = np.lexsort((by_signals, by_series))
+    changes = (np.diff(by_series[order]) != 0) | (np.diff(by_signals[order]) != 0)
+    shards: list[list[Ints]] = []
+    room = 0
+    for part in np.split(rows[order], np.flatnonzero(changes) + 1):
+        for first in range(0, len(part), most):
+            piece = part[first : first + most]
+            if len(piece) > room:
+                shards.append([])
+                room = most
+            shards[-1].append(piece)
+            room -= len(piece)
+    return shards
+
+
 def parallel_bank(view: BarBlock, group: Group, own: Ints, pool: ThreadPoolExecutor) -> Bank:
     """The bank of a group, one thread per series at a time."""
     rows, columns = view.close_px.shape
@@ -196,62 +210,35 @@ def parallel_bank(view: BarBlock, group: Group, own: Ints, pool: ThreadPoolExecu
     return bank
 
 
-def columns_at(bank: Bank, slots: Ints) -> Columns:
-    """Views of the bank's series that `slots` point at, one per field of `Columns`."""
-    return Columns(*(bank.values[slot] for slot in slots))
-
-
-def run_row(
-    market: Market,
-    columns: Columns,
-    params: Records,
-    books: tuple[Book, Book],
-    out: Output,
-    span: tuple[int, int],
-    stats: Stats,
-) -> None:
-    """Fill `stats` with the run of one row of parameters `[P]`.
-
-    `books` is (scratch, blank): the row starts from the blank one.  `span` is the instants that are
-    traded; `out` must hold no trades.  The few calls of a row cost a thousandth of it, and a
-    kernel that took many rows would be compiled a second time.
-    """
-    book, blank = books
-    for mine, clean in zip(book, blank, strict=True):
-        mine[:] = clean
-    first, end = span
-    scan(market, columns, params, book, out, span)
-    close_all(market, params, book, out, end - 1)
-    ts, equity_usd = market.ts_close_ms[first:end], out.equity_usd[first:end]
-    curve_stats(ts, equity_usd, blank.account["cash_usd"][0], stats)
-    ledger_stats(book.account[0], stats)
-
-
 def _run_group(  # noqa: PLR0913
-    market: Market,
     bank: Bank,
     params: npt.NDArray[np.record],
     group: Group,
-    scratch: Scratch,
+    desks: Desks,
+    keys: tuple[Ints, Ints],
     pool: ThreadPoolExecutor,
     run: GridRun,
     stop: Stop,
     progress: Progress | None,
 ) -> None:
     """Run one group's rows in shards; `stop` ends it after the shards at work."""
-    per_shard = max(SHARD_SYMBOL_BARS // max(run.symbol_bars_per_row, 1), 1)
+    by_series, by_signals = keys
 
-    def work(rows: Ints) -> Ints:
+    def work(shard: list[Ints]) -> Ints:
+        rows = np.concatenate(shard)
         if stop.exit_code:
             return rows[:0]
-        book, out = scratch.mine()
-        for row in rows:
-            columns = columns_at(bank, bank.slots_of(slot_keys(params[row])))
-            books = (book, scratch.blank)
-            run_row(market, columns, params[row], books, out, scratch.span, run.stats[row])
+        desk = desks.mine()
+        for part in shard:
+            found = np.zeros(len(part), STATS)
+            key = (int(by_series[part[0]]), int(by_signals[part[0]]))
+            desk.run(bank, params[part], key, found)
+            run.stats[part] = found
         return rows
 
-    shards = [group.rows[k : k + per_shard] for k in range(0, len(group.rows), per_shard)]
+    most = SHARD_SYMBOL_BARS // max(run.symbol_bars_per_row, 1)
+    even = -(-len(group.rows) // (SHARDS_PER_THREAD * desks.count))
+    shards = shards_of(group.rows, keys, max(min(most, even), 1))
     waiting: set[Future[Ints]] = {pool.submit(work, shard) for shard in shards}
     while waiting:
         try:

@@ -15,6 +15,7 @@ from core.market.bars import BarBlock
 from core.market.record import market_of
 from core.market.universe import with_universe
 from kernel import codes
+from kernel.bits import WORD_BITS, include
 from kernel.features import Series
 from kernel.fills import RING_DAYS
 from kernel.metrics import curve_stats, ledger_stats
@@ -33,8 +34,10 @@ from kernel.records import (
     Market,
     Output,
     Records,
+    Survey,
 )
 from kernel.scan import close_all, scan
+from kernel.survey import survey
 from schemas.records import to_records
 from schemas.strategy import Strategy
 
@@ -101,6 +104,7 @@ def new_book(symbol_count: int, cash_usd: float) -> Book:
     book = Book(
         account=np.zeros(1, ACCOUNT),
         positions=np.zeros(symbol_count, POSITION),
+        held=np.zeros(word_count(symbol_count), np.int64),
         marks=np.zeros(symbol_count, MARK),
         snaps=np.zeros(symbol_count, SNAPSHOT),
         volumes_usd=np.zeros(RING_DAYS),
@@ -108,6 +112,26 @@ def new_book(symbol_count: int, cash_usd: float) -> Book:
     )
     book.account["cash_usd"] = cash_usd
     return book
+
+
+def word_count(symbol_count: int) -> int:
+    """Words that a set of symbols takes."""
+    return -(-symbol_count // WORD_BITS)
+
+
+def new_survey(row_count: int, symbol_count: int) -> Survey:
+    """Room for the survey of `row_count` indicator bars."""
+    shape = (row_count, symbol_count)
+    return Survey(
+        calls=np.zeros(shape, np.int8),
+        floors=np.zeros(shape),
+        looks=np.zeros((row_count, word_count(symbol_count)), np.int64),
+        breadth=np.zeros(row_count),
+        btc_state=np.zeros(row_count, np.int64),
+        shut=np.zeros(row_count, np.int64),
+        waited_row=np.zeros(symbol_count, np.int64),
+        snap=np.zeros(1, SNAPSHOT),
+    )
 
 
 def rows_of(block: BarBlock, window: Window) -> tuple[int, int]:
@@ -147,6 +171,12 @@ class Stage:
     params: npt.NDArray[np.record]
     book: Book
     span: tuple[int, int]
+
+    def survey(self, marks: Records, counters: Ints) -> Survey:
+        """What every symbol signals in the span; `marks` are brought to its end, gates counted."""
+        seen = new_survey(len(self.market.present), len(self.view.symbols))
+        survey(self.market, self.columns, self.params, marks, seen, counters, self.span)
+        return seen
 
 
 def simulate(  # noqa: PLR0913  all but two are given by name
@@ -237,12 +267,12 @@ def _run(stage: Stage, trade_rows: int) -> Simulation:
         equity_usd=np.zeros(count),
         trades=np.zeros(max(trade_rows, 4 * len(symbols)) if trade_rows else 0, TRADE),
         counters=np.zeros(codes.COUNTER_COUNT, np.int64),
-        counts_gates=True,
     )
+    seen = stage.survey(book.marks, out.counters)
     drained: list[Records] = []
     instant = first
     while instant < count:
-        instant = scan(market, stage.columns, params, book, out, (instant, count))
+        instant = scan(market, stage.columns, seen, params, book, out, (instant, count))
         drained.append(drain(book, out))
     book.marks["px"] = market.mark_px[-1]
     state = State(
@@ -320,6 +350,8 @@ def book_of(state: State | None, symbols: tuple[str, ...], cash_usd: float) -> B
                 at=f"symbols stored: {len(symbols)}",
                 hint=f"fetch {symbol}, or start without --init-state",
             )
+    for s in np.flatnonzero(book.positions["side"] != codes.FLAT):
+        include(book.held, int(s))
     book.account["open_count"] = int((book.positions["side"] != codes.FLAT).sum())
     return book
 

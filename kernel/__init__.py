@@ -5,9 +5,11 @@ codes       small integers spoken across the house: sides, reasons, modes
 params      the parameter record, generated from the schema
 records     layouts of bars, positions, accounts, trades
 indicators  one-bar updates of the indicators
+bits        sets of symbols as bits of words
 features    from bars to the columns that decisions read
 signals     which side, how sure, by which entry mode; what turns or stops a signal
 strategies  which strategy is asked for signals; generated
+survey      what every symbol signals at each indicator bar, whatever is held
 strategy_trend  strategy_ma_crossover  strategy_quad_ma  strategy_rsi_reversion
             one strategy each: its own series, its quick reject, its rule
 gates       may a signal be acted on at all

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kernel import codes
+from kernel.bits import WORD_BITS, exclude, include, lowest_place
 from kernel.fills import BPS, DOWN, count_volume, fee_bps, fill_px, lot_size
 from kernel.jit import device, loop
 from kernel.params import Params
@@ -22,9 +23,12 @@ from kernel.records import (
 def unrealised_usd(book: Book, marks_px: Floats) -> float:
     """Open profit of all positions at the given prices, summed in symbol order."""
     total = 0.0
-    for s in range(book.positions.shape[0]):
-        position = book.positions[s]
-        if position.side != codes.FLAT:
+    for w in range(book.held.shape[0]):
+        left = book.held[w]
+        while left != 0:
+            s = WORD_BITS * w + lowest_place(left)
+            left &= left - 1
+            position = book.positions[s]
             total += position.side * (marks_px[s] - position.avg_px) * position.size
     return total
 
@@ -33,9 +37,11 @@ def unrealised_usd(book: Book, marks_px: Floats) -> float:
 def margin_used_usd(book: Book) -> float:
     """Margin of all positions, summed in symbol order."""
     total = 0.0
-    for s in range(book.positions.shape[0]):
-        if book.positions[s].side != codes.FLAT:
-            total += book.positions[s].margin_usd
+    for w in range(book.held.shape[0]):
+        left = book.held[w]
+        while left != 0:
+            total += book.positions[WORD_BITS * w + lowest_place(left)].margin_usd
+            left &= left - 1
     return total
 
 
@@ -77,6 +83,7 @@ def open_position(
     px = fill_px(rules, s, snap.close_px, worse, params)
     account.position_seq += 1
     account.open_count += 1
+    include(book.held, s)
     position.side = candidate.side
     position.size = order[0]
     position.margin_usd = order[1]
@@ -245,6 +252,7 @@ def close_position(
         position.size -= size
     else:
         settle_position(account, position)
+        exclude(book.held, s)
 
 
 @device

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kernel import codes
-from kernel.jit import device
+from kernel.jit import device, part
 from kernel.params import Params
-from kernel.records import Book, Bools, Columns, Floats, Market, Records
+from kernel.records import Bools, Columns, Floats, Market, Records
 
 
 @device
@@ -66,20 +66,24 @@ def reads_breadth(params: Params) -> bool:
     return bool(params.enable_gate)
 
 
-@device
-def see_market(market: Market, columns: Columns, params: Params, book: Book, t: int) -> None:
-    """Note the market as it was before row `t`; what it says holds until the next row."""
-    account = book.account[0]
+@part
+def market_before(
+    market: Market, columns: Columns, params: Params, marks: Records, t: int
+) -> tuple[int, float, int]:
+    """(BTC's trend, breadth, entries shut) before row `t`; they hold until the next row.
+
+    `marks` hold the bars that each symbol has had by then.
+    """
     s = market.btc_index
-    bar_count = book.marks[s].bar_count if s >= 0 else 0
+    at = max(s, 0)
+    bar_count = marks[at].bar_count if s >= 0 else 0
     close_px = columns.close_px
-    account.btc_state = btc_state(close_px, columns.ema_slow, bar_count, (t, max(s, 0)))
-    account.breadth = 50.0
+    trend = btc_state(close_px, columns.ema_slow, bar_count, (t, at))
+    share = 50.0
     if reads_breadth(params):
-        emas = (columns.ema_fast, columns.ema_slow)
-        account.breadth = breadth(market.member, emas, book.marks, t)
-    account.entries_shut = 0
+        share = breadth(market.member, (columns.ema_fast, columns.ema_slow), marks, t)
+    shut = 0
     if params.enable_gate:
-        at = max(s, 0)
         btc = (columns.adx[t, at], columns.atr[t, at], close_px[t, at])
-        account.entries_shut = 1 if gate_is_shut(bar_count, account.breadth, btc, params) else 0
+        shut = 1 if gate_is_shut(bar_count, share, btc, params) else 0
+    return trend, share, shut

@@ -89,6 +89,19 @@ def device(function: F) -> F:
     return compiled
 
 
+def part(function: F) -> F:
+    """`function` put into its one caller as source, so that it is not compiled on its own.
+
+    For long parts of a loop: a `device` is made whole before it is inlined, and then once more.
+    """
+    options = _jit_options()
+
+    from numba import njit
+
+    compiled: F = njit(inline="always", **options)(function)
+    return compiled
+
+
 def loop(function: F) -> F:
     """`function` compiled like a `device`, but called where it stands and not inlined.
 

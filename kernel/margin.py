@@ -11,12 +11,15 @@ from typing import Final
 
 from kernel import account as ledger
 from kernel import codes
+from kernel.bits import WORD_BITS, lowest_place
 from kernel.intrabar import resting_stop_px, rests_in_market
 from kernel.jit import device, loop
 from kernel.params import Params
 from kernel.records import Book, Market, Output, Position, Records, Rules
 
 BACKSTOP_FRAC: Final = 2.0 / 3.0
+BOUND_SLACK: Final = 1.0 + 1e-9
+"""What a bound is raised by, so that its own rounding cannot undo it."""
 
 AT_CLOSE: Final = 0.0
 AT_WORST: Final = 1.0
@@ -126,6 +129,32 @@ def cross_margin_usd(
         value += position.side * (px - position.avg_px) * position.size
         needed += maintenance
     return value, needed
+
+
+@device
+def surely_lasts(market: Market, rows: Records, book: Book, k: int) -> bool:
+    """True only if the margin lasts through the worst prices of instant `k` all at once.
+
+    Cheaper than `cross_margin_usd`: the maintenance margin is taken at the symbol's highest rate.
+    """
+    value = book.account[0].cash_usd
+    needed = 0.0
+    for w in range(book.held.shape[0]):
+        left = book.held[w]
+        while left != 0:
+            s = WORD_BITS * w + lowest_place(left)
+            left &= left - 1
+            params = rows[market.own[s]]
+            if is_isolated(params):
+                return False
+            position = book.positions[s]
+            px = worst_px(market, position, s, k)
+            frac = market.maintenance_max_frac[s]
+            if frac == 0.0:
+                frac = params.unknown_maintenance_frac
+            needed += position.size * max(px, market.mark_px[k + 1, s]) * frac
+            value += position.side * (px - position.avg_px) * position.size
+    return value >= needed * BOUND_SLACK
 
 
 @device

@@ -11,7 +11,17 @@ from kernel.intrabar import rest_levels, rests_in_market
 from kernel.jit import device, loop
 from kernel.margin import capped_leverage
 from kernel.params import Params
-from kernel.records import Book, Candidate, Market, Output, Position, Records, Rules, Snapshot
+from kernel.records import (
+    Book,
+    Candidate,
+    Floats,
+    Ints,
+    Output,
+    Position,
+    Records,
+    Rules,
+    Snapshot,
+)
 from kernel.sizing import entry_margin_usd, leverage_of
 
 FAST_ADX_SLOPE: Final = 0.75
@@ -56,9 +66,10 @@ def add_profit_needed_atr(position: Position, snap: Snapshot, params: Params) ->
 
 
 @device
-def may_add(book: Book, candidate: Candidate, snap: Snapshot, now_ms: int, params: Params) -> bool:
+def may_add(book: Book, candidate: Candidate, snap: Snapshot, params: Params) -> bool:
     """True if a position has room, time and profit for another add."""
     position = book.positions[candidate.symbol]
+    now_ms = snap.ts_ms
     if not params.enable_pyramiding or position.adds >= params.adds_max_count:
         return False
     if candidate.confidence < params.add_min_confidence:
@@ -106,10 +117,8 @@ def fill_add(
     now: tuple[int, float, float],
     params: Params,
 ) -> None:
-    """Size and fill one add; `now` is (time, frozen equity, most margin in use)."""
+    """Size and fill one add that may be; `now` is (time, frozen equity, most margin in use)."""
     now_ms, equity_usd, margin_max_usd = now
-    if not may_add(book, candidate, snap, now_ms, params):
-        return
     s = candidate.symbol
     position = book.positions[s]
     wanted = equity_usd * params.allocation_frac * params.add_margin_frac
@@ -164,15 +173,22 @@ def fill_entry(
 
 
 @loop
-def fill_candidates(market: Market, rows: Records, book: Book, out: Output, k: int) -> None:
-    """Execute the queue of instant `k` and empty it.
+def fill_candidates(
+    rules: Rules,
+    mark_px: Floats,
+    own: Ints,
+    rows: Records,
+    book: Book,
+    out: Output,
+    now_ms: int,
+) -> None:
+    """Execute the queue of an instant, whose known closes are `mark_px[S]`, and empty it.
 
     Equity is frozen once, after the exits.  Adds answer to the margin cap and their own limits;
     entries to the entry budget, the position cap and the margin cap.  The limits of the account are
     those of the common parameters, `rows[0]`.
     """
-    now_ms = market.ts_close_ms[k]
-    equity_usd = book.account[0].cash_usd + ledger.unrealised_usd(book, market.mark_px[k + 1])
+    equity_usd = book.account[0].cash_usd + ledger.unrealised_usd(book, mark_px)
     count = book.account[0].candidate_count
     book.account[0].candidate_count = 0
     budget, most_open, margin_frac = account_limits(rows[0])
@@ -184,7 +200,7 @@ def fill_candidates(market: Market, rows: Records, book: Book, out: Output, k: i
         candidate = book.candidates[best]
         candidate.score = -1
         s = candidate.symbol
-        fill_add(market.rules, book, out, candidate, book.snaps[s], order, rows[market.own[s]])
+        fill_add(rules, book, out, candidate, book.snaps[s], order, rows[own[s]])
     entries = 0
     for _ in range(count):
         best = best_candidate(book, count, 0)
@@ -199,9 +215,7 @@ def fill_candidates(market: Market, rows: Records, book: Book, out: Output, k: i
         candidate = book.candidates[best]
         candidate.score = -1
         s = candidate.symbol
-        if fill_entry(
-            market.rules, book, out, candidate, book.snaps[s], order, rows[market.own[s]]
-        ):
+        if fill_entry(rules, book, out, candidate, book.snaps[s], order, rows[own[s]]):
             entries += 1
 
 

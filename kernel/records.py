@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Kinds = NDArray[np.int8]
+Words = NDArray[np.int64]
 Records = NDArray[Any]
 
 
@@ -70,7 +71,8 @@ class Market(NamedTuple):
     due since the one before; `funding_due[K]` says that any is.
 
     Per symbol: `flags` are `codes.SYMBOL_*`, `own` is the row of its parameters; `rules` are the
-    venue's.  `btc_index` is the column of BTC, -1 without it.
+    venue's, and `maintenance_max_frac` is the most that they ask of a dollar of notional as
+    maintenance margin, 0 where that is not known.  `btc_index` is the column of BTC, -1 without it.
     """
 
     ts_close_ms: Ints
@@ -95,6 +97,7 @@ class Market(NamedTuple):
     funding_due: Bools
     flags: Ints
     own: Ints
+    maintenance_max_frac: Floats
     rules: Rules
     btc_index: int
 
@@ -127,15 +130,37 @@ class Columns(NamedTuple):
     aux_4: Floats
 
 
+class Survey(NamedTuple):
+    """What every symbol signals at each indicator bar, whatever is held: T rows, S symbols.
+
+    `calls[T, S]` are signals as `kernel.survey.call_of` writes them, 0 for none, with the ADX
+    threshold of each in `floors[T, S]`.  `looks[T, W]` has a bit for each symbol that a flat book
+    must look at, 32 to a word.  `breadth`, `btc_state` and `shut` `[T]` are the market as it was
+    before a row.  `waited_row[S]` is the first row at which a symbol may be entered, -1 if it is
+    before the first.  `snap` is scratch.
+    """
+
+    calls: Kinds
+    floors: Floats
+    looks: Words
+    breadth: Floats
+    btc_state: Ints
+    shut: Ints
+    waited_row: Ints
+    snap: Records
+
+
 class Book(NamedTuple):
     """All that persists from instant to instant, and scratch space that does not.
 
-    `snaps` hold each symbol's last view; only finer bars need them to persist.  `volumes_usd` is a
-    ring of what was traded on the last days, `candidates` are scratch.
+    `held[W]` has a bit for each symbol with a position, 32 to a word.  `snaps` hold each symbol's
+    last view; only finer bars need them to persist.  `volumes_usd` is a ring of what was traded on
+    the last days, `candidates` are scratch.
     """
 
     account: Records
     positions: Records
+    held: Words
     marks: Records
     snaps: Records
     volumes_usd: Floats
@@ -143,16 +168,11 @@ class Book(NamedTuple):
 
 
 class Output(NamedTuple):
-    """Where a run writes: marked equity per instant, trades (may be empty) and counters.
-
-    With `counts_gates` every gate is judged and counted; without it bars on which no entry mode
-    can fire are passed over, which changes no decision.
-    """
+    """Where a run writes: marked equity per instant, trades (may be empty) and counters."""
 
     equity_usd: Floats
     trades: Records
     counters: Ints
-    counts_gates: bool
 
 
 class Snapshot:

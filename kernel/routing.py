@@ -1,40 +1,21 @@
-"""From a signal to a flip or a candidate: transforms, filters and the rank of one symbol."""
+"""From a signal to a flip or a candidate: filters and the rank of one symbol."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from kernel import account as ledger
-from kernel import codes, gates, signals, strategies
+from kernel import codes, signals
 from kernel.jit import device
 from kernel.params import Params
-from kernel.records import Book, Ints, Output, Rules, Snapshot
+from kernel.portfolio import may_add
+from kernel.records import Book, Output, Rules, Snapshot
 
 REENTRY_WEAK_ADX: Final = 25.0
 REENTRY_STRONG_ADX: Final = 40.0
 """Between these the wait before entering the same side again shrinks from longest to shortest."""
 
 MINUTE_MS: Final = 60_000
-
-
-@device
-def count_gates(counters: Ints, failures: int) -> None:
-    """Count each failed gate on its own; BTC counts if either side is refused."""
-    counters[codes.COUNT_CHECKS] += 1
-    if failures & codes.GATE_RANGING:
-        counters[codes.COUNT_RANGING] += 1
-    if failures & codes.GATE_ANOMALY:
-        counters[codes.COUNT_ANOMALY] += 1
-    if failures & codes.GATE_EXTENSION:
-        counters[codes.COUNT_EXTENSION] += 1
-    if failures & codes.GATE_VOLUME:
-        counters[codes.COUNT_VOLUME] += 1
-    if failures & codes.GATE_ADX_NOT_RISING:
-        counters[codes.COUNT_ADX_NOT_RISING] += 1
-    if failures & codes.GATE_ADX_LOW:
-        counters[codes.COUNT_ADX_LOW] += 1
-    if failures & (codes.GATE_BTC_LONG | codes.GATE_BTC_SHORT):
-        counters[codes.COUNT_BTC] += 1
 
 
 @device
@@ -75,11 +56,10 @@ def entry_block(
 def queue_candidate(
     book: Book, s: int, found: signals.Signal, snap: Snapshot, params: Params
 ) -> None:
-    """Append a candidate to the queue of this instant."""
+    """Append a candidate to the queue of this instant, an add only if it may be."""
     side, confidence, mode, threshold = found
     account = book.account[0]
     candidate = book.candidates[account.candidate_count]
-    account.candidate_count += 1
     candidate.symbol = s
     candidate.side = side
     candidate.confidence = confidence
@@ -88,26 +68,23 @@ def queue_candidate(
     candidate.atr_px = max(snap.atr, snap.close_px * params.min_atr_frac)
     candidate.score = 100 * confidence + int(snap.adx)
     candidate.is_add = 1 if book.positions[s].side != codes.FLAT else 0
+    if candidate.is_add == 0 or may_add(book, candidate, snap, params):
+        account.candidate_count += 1
 
 
 @device
 def route_signal(
-    rules: Rules, book: Book, out: Output, snap: Snapshot, s: int, params: Params
+    rules: Rules,
+    book: Book,
+    out: Output,
+    snap: Snapshot,
+    s: int,
+    found: signals.Signal,
+    params: Params,
 ) -> None:
-    """Signal of one symbol to flip or candidate."""
+    """Signal of one symbol to flip or candidate; `found` has a side."""
     now_ms = snap.ts_ms
-    floor = gates.adx_floor(snap, params)
-    failures = gates.gate_failures(snap, floor, params)
-    count_gates(out.counters, failures)
-    found = strategies.raw_signal(snap, failures, floor, params)
-    if found[0] == codes.FLAT:
-        return
-    out.counters[codes.COUNT_SIGNALS] += 1
-    side, blocked = signals.transformed_side(found[0], snap, params)
-    if blocked:
-        out.counters[codes.COUNT_REGIME] += 1
-        return
-    found = (side, found[1], found[2], found[3])
+    side = found[0]
     position = book.positions[s]
     shut = book.account[0].entries_shut
     if position.side == side and not shut:

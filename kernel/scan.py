@@ -1,23 +1,36 @@
 """The loop over instants: funding, exits and flips of all symbols, then adds and entries by rank.
 
 An instant is the close of an indicator bar, of a finer exit or entry bar, or of several at once.
-Live trading calls `scan` with the same arguments for a span of one instant.
+Live trading calls `survey` and `scan` with the same arguments for a span of one instant.
 """
 
 from __future__ import annotations
 
 from kernel import account as ledger
-from kernel import codes, strategies, strategy_trend
-from kernel.context import see_market
+from kernel import codes
+from kernel.bits import WORD_BITS, lowest_place
 from kernel.exits import exit_decision, is_glitch, tighten
 from kernel.intrabar import intrabar_exit, rest_levels, rests_in_market
-from kernel.jit import device, loop
-from kernel.margin import is_judged, is_watched, liquidate_all
+from kernel.jit import device, loop, part
+from kernel.margin import is_judged, is_watched, liquidate_all, surely_lasts
 from kernel.params import Params
 from kernel.portfolio import fill_candidates
-from kernel.records import Book, Columns, Floats, Ints, Market, Output, Records, Rules, Snapshot
+from kernel.records import (
+    Account,
+    Book,
+    Columns,
+    Floats,
+    Ints,
+    Market,
+    Output,
+    Records,
+    Rules,
+    Snapshot,
+    Survey,
+)
 from kernel.routing import route_signal
-from kernel.view import see_instant, take_own_series, take_snapshot
+from kernel.survey import find_signal, signal_of
+from kernel.view import see_instant, take_held_series, take_own_series, take_snapshot
 
 
 @device
@@ -80,70 +93,69 @@ def close_delisted(
 
 
 @device
-def has_waited(book: Book, s: int, params: Params) -> bool:
-    """True if a symbol has had the bars that an entry asks for."""
-    return book.marks[s].bar_count >= params.lookback_bars
-
-
-@device
-def chose_trend(params: Params) -> bool:
-    """True for the trend family."""
-    return params.entry_strategy == codes.STRATEGY_TREND
-
-
-@device
 def keeps_views(market: Market) -> bool:
-    """True if there are finer bars, so that what a symbol looked like is needed between rows."""
-    return market.exit_ms != market.interval_ms or market.entry_at.shape[0] > 0
+    """True if entry bars close between indicator bars, so that every symbol's view is needed."""
+    return market.entry_at.shape[0] > 0
 
 
-@device
-def decide_row(  # noqa: C901  the questions of one symbol, in the order in which they are asked
-    market: Market, columns: Columns, rows: Records, book: Book, out: Output, k: int
+@part
+def decide_row(
+    market: Market,
+    columns: Columns,
+    seen: Survey,
+    rows: Records,
+    book: Book,
+    out: Output,
+    k: int,
 ) -> None:
     """Exits, flips and candidates of an instant at which an indicator bar closes."""
     t = market.row_of[k]
-    present, tradable, ends = market.present, market.tradable, market.last_bar_index
+    ends = market.last_bar_index
     rules, mark_px, now_ms = market.rules, market.mark_px[k + 1], market.ts_close_ms[k]
     keeps = keeps_views(market)
-    positions, marks = book.positions, book.marks
-    # Asked once where it can be: read anew at each symbol it cost a sweep 3 %.
-    one = rows.shape[0] == 1
-    all_trend = one and chose_trend(rows[0])
-    for s in range(marks.shape[0]):
-        if not present[t, s]:
-            if ends[s] < t:
-                close_delisted(rules, book, out, s, (mark_px[s], now_ms), rows[market.own[s]])
-            continue
-        params = rows[market.own[s]]
-        marks[s].bar_count += 1
-        ready = tradable[t, s] and has_waited(book, s, params)
-        holding = positions[s].side != codes.FLAT
-        is_trend = all_trend if one else chose_trend(params)
-        if not holding and not keeps:
-            if not ready:
+    note_market(book.account[0], seen, t)
+    for w in range(book.held.shape[0]):
+        left = seen.looks[t, w] | book.held[w]
+        while left != 0:
+            s = WORD_BITS * w + lowest_place(left)
+            left &= left - 1
+            params = rows[market.own[s]]
+            if not market.present[t, s]:
+                if ends[s] < t:
+                    close_delisted(rules, book, out, s, (mark_px[s], now_ms), params)
                 continue
-            if not out.counts_gates:  # a full judgement is spared where no signal can come
-                if is_trend and not strategy_trend.may_fire(columns, params, t, s):
-                    continue
-                if not is_trend and not strategies.own_may_fire(columns, params, t, s):
-                    continue
-        snap = book.snaps[s]
-        bar = (market.volume[t, s], market.funding_rate_1h[t, s], market.flags[s])
-        take_snapshot(snap, bar, columns, t, s)
-        if not is_trend:
-            take_own_series(snap, columns, t, s)
-        see_instant(snap, market, book, (k, s))
-        if holding and is_judged(market, positions[s], s, k):
-            try_exit(market, book, out, snap, (s, k), params)
-        if ends[s] == t:
-            close_delisted(rules, book, out, s, (mark_px[s], now_ms), params)
-        elif ready:
-            route_signal(market.rules, book, out, snap, s, params)
+            snap = book.snaps[s]
+            rate, flags = market.funding_rate_1h[t, s], market.flags[s]
+            if keeps:
+                take_snapshot(snap, (market.volume[t, s], rate, flags), columns, t, s)
+            else:
+                take_held_series(snap, (rate, flags), columns, t, s)
+            if params.entry_strategy != codes.STRATEGY_TREND:
+                take_own_series(snap, columns, t, s)
+            see_instant(snap, market, (seen.btc_state[t], seen.breadth[t]), (k, s))
+            position = book.positions[s]
+            if position.side != codes.FLAT and is_judged(market, position, s, k):
+                try_exit(market, book, out, snap, (s, k), params)
+            call = int(seen.calls[t, s])
+            if ends[s] == t:
+                close_delisted(rules, book, out, s, (mark_px[s], now_ms), params)
+            elif call != 0:
+                found = signal_of(call, seen.floors[t, s])
+                route_signal(rules, book, out, snap, s, found, params)
 
 
 @device
-def decide_between(market: Market, rows: Records, book: Book, out: Output, k: int) -> None:
+def note_market(account: Account, seen: Survey, t: int) -> None:
+    """Note the market as it was before row `t`; it holds until the next row."""
+    account.btc_state = seen.btc_state[t]
+    account.breadth = seen.breadth[t]
+    account.entries_shut = seen.shut[t]
+
+
+@part
+def decide_between(
+    market: Market, seen: Survey, rows: Records, book: Book, out: Output, k: int
+) -> None:
     """Exits, flips and candidates of symbols without an indicator bar at this instant.
 
     There are no candidates where an indicator bar of another symbol closes.
@@ -151,7 +163,8 @@ def decide_between(market: Market, rows: Records, book: Book, out: Output, k: in
     t = market.row_of[k]
     closes_row = market.is_row[k]
     tradable = market.tradable[t] if t >= 0 else market.tradable_before
-    enters = market.entry_at.shape[0] > 0 and not closes_row
+    enters = keeps_views(market) and not closes_row
+    account = book.account[0]
     for s in range(book.marks.shape[0]):
         if closes_row and market.present[t, s]:
             continue
@@ -160,22 +173,26 @@ def decide_between(market: Market, rows: Records, book: Book, out: Output, k: in
         position = book.positions[s]
         exits = market.exit_kind[k, s] == codes.BAR_EXIT and position.side != codes.FLAT
         if exits and is_judged(market, position, s, k):
-            see_instant(snap, market, book, (k, s))
+            see_instant(snap, market, (account.btc_state, account.breadth), (k, s))
             try_exit(market, book, out, snap, (s, k), params)
         if not enters or not market.entry_at[k, s] or market.last_bar_index[s] <= t:
             continue
-        if tradable[s] and has_waited(book, s, params):
-            see_instant(snap, market, book, (k, s))
-            route_signal(market.rules, book, out, snap, s, params)
+        if tradable[s] and seen.waited_row[s] <= t:
+            see_instant(snap, market, (account.btc_state, account.breadth), (k, s))
+            found = find_signal(snap, out.counters, params)
+            if found[0] != codes.FLAT:
+                route_signal(market.rules, book, out, snap, s, found, params)
 
 
 @device
 def settle_funding(due_px: Floats, own: Ints, rows: Records, book: Book) -> None:
     """Pay or receive what fell due on all that was held; `due_px[S]` is what a long unit pays."""
-    for s in range(book.positions.shape[0]):
-        position = book.positions[s]
-        if position.side != codes.FLAT:
-            ledger.pay_funding(position, book.account[0], due_px[s], rows[own[s]])
+    for w in range(book.held.shape[0]):
+        left = book.held[w]
+        while left != 0:
+            s = WORD_BITS * w + lowest_place(left)
+            left &= left - 1
+            ledger.pay_funding(book.positions[s], book.account[0], due_px[s], rows[own[s]])
 
 
 @device
@@ -187,9 +204,12 @@ def mark_equity(mark_px: Floats, book: Book, equity_usd: Floats, k: int) -> None
         return
     open_usd = 0.0
     notional = 0.0
-    for s in range(book.positions.shape[0]):
-        position = book.positions[s]
-        if position.side != codes.FLAT:
+    for w in range(book.held.shape[0]):
+        left = book.held[w]
+        while left != 0:
+            s = WORD_BITS * w + lowest_place(left)
+            left &= left - 1
+            position = book.positions[s]
             open_usd += position.side * (mark_px[s] - position.avg_px) * position.size
             notional += position.size * mark_px[s]
     equity = account.cash_usd + open_usd
@@ -203,6 +223,7 @@ def mark_equity(mark_px: Floats, book: Book, equity_usd: Floats, k: int) -> None
 def scan(
     market: Market,
     columns: Columns,
+    seen: Survey,
     rows: Records,
     book: Book,
     out: Output,
@@ -210,12 +231,13 @@ def scan(
 ) -> int:
     """Decide instants `span[0]` up to `span[1]` and write marked equity; the one where it stopped.
 
-    `rows[0]` are the common parameters, `market.own` says which row a symbol has.  It stops early
+    `rows[0]` are the common parameters, `market.own` says which row a symbol has; `seen` is the
+    survey of the span, with the same rows.  It stops early
     when the trades array might not hold another instant's closes: the caller drains it, sets
     `trade_count` to 0 and goes on from the instant returned.
     """
     room = 4 * market.flags.shape[0]
-    finer = keeps_views(market)
+    finer = market.exit_ms != market.interval_ms or keeps_views(market)
     for k in range(span[0], span[1]):
         full = book.account[0].trade_count + room > out.trades.shape[0]
         if full and out.trades.shape[0] > 0:
@@ -223,15 +245,15 @@ def scan(
         if book.account[0].open_count > 0:
             if market.funding_due[k]:
                 settle_funding(market.funding_px[k], market.own, rows, book)
-            if is_watched(rows[0]):
+            if is_watched(rows[0]) and not surely_lasts(market, rows, book, k):
                 liquidate_all(market, rows, book, out, k)
         if finer:
-            decide_between(market, rows, book, out, k)
+            decide_between(market, seen, rows, book, out, k)
         if market.is_row[k]:
-            see_market(market, columns, rows[0], book, market.row_of[k])
-            decide_row(market, columns, rows, book, out, k)
+            decide_row(market, columns, seen, rows, book, out, k)
         if book.account[0].candidate_count > 0:
-            fill_candidates(market, rows, book, out, k)
+            mark_px, now_ms = market.mark_px[k + 1], market.ts_close_ms[k]
+            fill_candidates(market.rules, mark_px, market.own, rows, book, out, now_ms)
         mark_equity(market.mark_px[k + 1], book, out.equity_usd, k)
     return span[1]
 

@@ -14,7 +14,7 @@ from kernel import strategy_quad_ma as quad_ma
 from kernel import strategy_rsi_reversion as rsi_reversion
 from kernel.jit import device
 from kernel.params import Params
-from kernel.records import Columns, Position, Snapshot
+from kernel.records import Position, Snapshot
 
 MA_CROSSOVER: Final = 1
 QUAD_MA: Final = 2
@@ -44,18 +44,6 @@ def own_series(params: Params) -> features.OwnSeries:
     if params.entry_strategy == RSI_REVERSION:
         return rsi_reversion.own_series(params)
     return features.NO_OWN_SERIES
-
-
-@device
-def own_may_fire(columns: Columns, params: Params, t: int, s: int) -> bool:
-    """False only if the chosen strategy, which is not `trend`, cannot signal at row `t`."""
-    if params.entry_strategy == MA_CROSSOVER:
-        return ma_crossover.may_fire(columns, params, t, s)
-    if params.entry_strategy == QUAD_MA:
-        return quad_ma.may_fire(columns, params, t, s)
-    if params.entry_strategy == RSI_REVERSION:
-        return rsi_reversion.may_fire(columns, params, t, s)
-    return False
 
 
 @device

@@ -12,7 +12,7 @@ from kernel import codes
 from kernel.features import MEAN_KINDS, NO_SERIES, OwnSeries
 from kernel.jit import device
 from kernel.params import Params
-from kernel.records import Columns, Snapshot
+from kernel.records import Snapshot
 from kernel.signals import NO_SIGNAL, Signal
 
 MODE: Final = codes.ENTRY_MODES.index("ma_crossover")
@@ -42,13 +42,6 @@ def crossed_side(gap_px: float, prev_gap_px: float) -> int:
     if gap_px < 0.0 and prev_gap_px >= 0.0:
         return codes.SHORT
     return codes.FLAT
-
-
-@device
-def may_fire(columns: Columns, params: Params, t: int, s: int) -> bool:  # noqa: ARG001
-    """True on the bar of a cross."""
-    gap_px = columns.aux_1[t + 1, s] - columns.aux_2[t + 1, s]
-    return crossed_side(gap_px, columns.aux_1[t, s] - columns.aux_2[t, s]) != codes.FLAT
 
 
 @device

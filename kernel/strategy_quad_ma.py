@@ -12,7 +12,7 @@ from kernel import codes
 from kernel.features import MEAN_KINDS, OwnSeries
 from kernel.jit import device
 from kernel.params import Params
-from kernel.records import Columns, Snapshot
+from kernel.records import Snapshot
 from kernel.signals import NO_SIGNAL, Signal
 
 MODE: Final = codes.ENTRY_MODES.index("quad_ma")
@@ -44,14 +44,6 @@ def ordered_side(fast: float, middle: float, slow: float, trend: float) -> int:
     if fast < middle and middle < slow and slow < trend:
         return codes.SHORT
     return codes.FLAT
-
-
-@device
-def may_fire(columns: Columns, params: Params, t: int, s: int) -> bool:  # noqa: ARG001
-    """True while the order holds, whether or not this bar completed it."""
-    now = t + 1
-    fast, middle = columns.aux_1[now, s], columns.aux_2[now, s]
-    return ordered_side(fast, middle, columns.aux_3[now, s], columns.aux_4[now, s]) != codes.FLAT
 
 
 @device

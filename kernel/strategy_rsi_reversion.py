@@ -12,7 +12,7 @@ from kernel import codes
 from kernel.features import KIND_BAND_MEAN, KIND_RSI, NO_SERIES, OwnSeries
 from kernel.jit import device
 from kernel.params import Params
-from kernel.records import Columns, Snapshot
+from kernel.records import Snapshot
 from kernel.signals import NO_SIGNAL, Signal
 
 MODE: Final = codes.ENTRY_MODES.index("rsi_reversion")
@@ -35,12 +35,6 @@ def returning_side(rsi: float, prev_rsi: float, params: Params) -> int:
     if prev_rsi > params.rsi_reversion_overbought and rsi <= params.rsi_reversion_overbought:
         return codes.SHORT
     return codes.FLAT
-
-
-@device
-def may_fire(columns: Columns, params: Params, t: int, s: int) -> bool:
-    """True if RSI came back from an extreme."""
-    return returning_side(columns.aux_1[t + 1, s], columns.aux_1[t, s], params) != codes.FLAT
 
 
 @device

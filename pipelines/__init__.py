@@ -47,6 +47,7 @@ gen               every file that is made from the declarations
 bench_venue       a venue on this machine for it, and how fast it is fetched from
 bench_problems    what searches are measured on
 bench_search      searches against Optuna's
+bench_sweep       the rows that a sweep is measured on
 bench             speed and memory, measured
 
 A pipeline takes a frozen request, a Clock and callbacks for notes and progress, and gives back a

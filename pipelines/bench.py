@@ -1,9 +1,9 @@
-"""Speed and memory, measured: `python -m pipelines.bench [--data FILE] [--data-5m FILE]`.
+"""Speed and memory, measured: `python -m pipelines.bench [--data FILE] [--data-5m FILE] [--long]`.
 
 The figures are printed and written to bench.json.  Each comes from a process of its own with the
 compiled kernel in the cache, but for the cold compilation, which has an empty one.  CPU seconds are
-user plus system.  Without `--data` the bars are synthetic, of the same shape as the real ones that
-the limits were set on.
+user plus system.  `--long` adds a sweep of 60,480 rows, which takes minutes.  Without `--data` the
+bars are synthetic, of the same shape as the real ones that the limits were set on.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from pathlib import Path
 
 from core.artifacts.tree import write_text_atomic
 from core.clock import cpu_s, monotonic_s
+from pipelines import bench_sweep
 
 SYNTHETIC_SYMBOLS, SYNTHETIC_BARS = 52, 6_469
 FINER_SYMBOLS, FINER_BARS = 11, 78 * 24
 SWEEP_SYMBOLS, SWEEP_BARS = 50, 8_760
 REPEATS = 3
+MIXED_STOPS = 5
+"""Values of the axis that makes a sweep longer without more signals."""
 SWEEP_2000 = """kind: sweep-spec
 version: 1
 base: base.yaml
@@ -72,6 +75,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m pipelines.bench")
     parser.add_argument("--data", type=Path, default=None, help="candles, parquet or CSV")
     parser.add_argument("--data-5m", type=Path, default=None, help="5m candles of the same kind")
+    parser.add_argument("--long", action="store_true", help="sweep 60,480 rows too: minutes")
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
     parser.add_argument("--probe", nargs="+", default=None, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -79,13 +83,15 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(json.dumps(PROBES[options.probe[0]](*options.probe[1:])))
         return 0
     with tempfile.TemporaryDirectory(prefix="perpkit-bench-") as folder:
-        figures = measure(Path(folder), options.data, options.data_5m)
+        figures = measure(Path(folder), options.data, options.data_5m, long=options.long)
     write_text_atomic(options.out, json.dumps({f.name: f.value for f in figures}, indent=1) + "\n")
     sys.stdout.write(table(figures))
     return 0
 
 
-def measure(folder: Path, data: Path | None, data_5m: Path | None = None) -> list[Figure]:
+def measure(
+    folder: Path, data: Path | None, data_5m: Path | None = None, *, long: bool = False
+) -> list[Figure]:
     """Every figure; the load is taken first, before the bench adds its own."""
     load_average = os.getloadavg()[0]
     store, wide = folder / "stores", folder / "wide"
@@ -112,7 +118,6 @@ def measure(folder: Path, data: Path | None, data_5m: Path | None = None) -> lis
     perpkit("config", "init", "--out", str(base))
     write_text_atomic(spec, SWEEP_2000)
     cold = probe("cold", str(store), env={"PERPKIT_CACHE_DIR": str(folder / "cache")})
-    probe("sweep", str(wide), "1", "2")
     replay = ("replay", str(base), "--store", str(store), "--root", str(folder))
     perpkit(*replay)
     replays = [perpkit(*replay) for _ in range(REPEATS)]
@@ -122,8 +127,8 @@ def measure(folder: Path, data: Path | None, data_5m: Path | None = None) -> lis
     kernels = [probe("kernel", str(store)) for _ in range(REPEATS)]
     subbars = [probe("subbars", str(finer)) for _ in range(REPEATS)]
     loads = [probe("load", str(store)) for _ in range(REPEATS)]
-    swept = probe("sweep", str(wide), "1", "120")
-    both = probe("sweep", str(wide), "2", "120")
+    sweeps = sweep_figures(wide, store, finer)
+    sweeps += long_figures(wide) if long else []
     fetched_rows = probe("fetch")["rows_per_s"]
     peak = perpkit("sweep", str(spec), "--store", str(store), "--root", str(folder))
     return [
@@ -134,14 +139,50 @@ def measure(folder: Path, data: Path | None, data_5m: Path | None = None) -> lis
         Figure("replay_peak_mb", max(c.peak_mb for c in replays), "MB", 400.0),
         Figure("store_load_cpu_s", least(one["cpu_s"] for one in loads), "s", 0.6),
         Figure("fetch_rows_per_s", fetched_rows, "/s", 100e3, at_least=True),
-        Figure("sweep_1t_symbol_bars_per_s", swept["rate"], "/s", 12e6, at_least=True),
-        Figure("sweep_2t_symbol_bars_per_s", both["rate"], "/s"),
-        Figure("sweep_1t_over_replay_rate", swept["rate"] / kernels[0]["rate"], "x"),
+        *sweeps,
         Figure("sweep_peak_mb", peak.peak_mb, "MB", 600.0),
         Figure("tpe_ms_per_trial_100k", probe("tpe")["ms"], "ms", 0.2),
         Figure("help_cpu_s", least(c.cpu_s for c in helps), "s", 0.4),
         Figure("jit_cold_s", cold["wall_s"], "s", 30.0),
         Figure("load_average", load_average, ""),
+    ]
+
+
+def sweep_figures(wide: Path, store: Path, finer: Path) -> list[Figure]:
+    """Speed of sweeps, and what a symbol-bar costs at three counts of rows and of bars."""
+    count = str(MIXED_STOPS)
+    one = probe("mixed", str(wide), "1", count)
+    two = probe("mixed", str(wide), "2", count)
+    real = probe("mixed", str(store), "1", count)
+    own = probe("own_signals", str(wide), "1")
+    finer_rate = probe("swept_subbars", str(finer))["rate"]
+    plain = probe("plain", str(wide))
+    found = [
+        Figure("sweep_1t_symbol_bars_per_s", one["rate"], "/s", 50e6, at_least=True),
+        Figure("sweep_2t_symbol_bars_per_s", two["rate"], "/s", 90e6, at_least=True),
+        Figure("sweep_real_1t_symbol_bars_per_s", real["rate"], "/s", 35e6, at_least=True),
+        Figure("sweep_own_signals_1t_symbol_bars_per_s", own["rate"], "/s"),
+        Figure("sweep_subbars_1t_per_s", finer_rate, "/s", 25e6, at_least=True),
+        Figure("sweep_vs_plain_loop", plain["ratio"], "x"),
+    ]
+    for stops in (MIXED_STOPS // 4, MIXED_STOPS, MIXED_STOPS * 4):
+        cost = probe("mixed", str(wide), "1", str(max(stops, 1)))
+        name = f"sweep_{48 * max(stops, 1)}_rows_cpu_ns_per_symbol_bar"
+        found.append(Figure(name, 1e9 * cost["cpu_s"] / cost["symbol_bars"], "ns"))
+    for part in (4, 2, 1):
+        cost = probe("mixed", str(wide), "1", count, str(SWEEP_BARS // part))
+        name = f"sweep_{SWEEP_BARS // part}_bars_cpu_ns_per_symbol_bar"
+        found.append(Figure(name, 1e9 * cost["cpu_s"] / cost["symbol_bars"], "ns"))
+    return found
+
+
+def long_figures(wide: Path) -> list[Figure]:
+    """Seconds and peak memory of a sweep of 60,480 rows on two threads."""
+    command = [sys.executable, "-m", "pipelines.bench", "--probe", "long", str(wide), "2"]
+    cost = child(command, {})
+    return [
+        Figure("sweep_60480_s", json.loads(cost.output)["wall_s"], "s", 360.0),
+        Figure("sweep_60480_peak_mb", cost.peak_mb, "MB", 1_500.0),
     ]
 
 
@@ -257,40 +298,6 @@ def probe_cold(store: str) -> dict[str, float]:
     return {"wall_s": monotonic_s() - began_s}
 
 
-def probe_sweep(store: str, threads: str, rows: str) -> dict[str, float]:
-    """Symbol-bars per wall second over rows that mix windows, trade values and entry modes."""
-    import numpy as np
-
-    from core.grid import run_grid
-    from core.simulate import Window
-    from core.store.market import load
-    from schemas.records import to_records
-    from schemas.strategy import Strategy, strategy_from
-
-    chance = np.random.default_rng(1)
-    strategies = [
-        strategy_from(
-            {
-                "indicators.ema_fast_window_bars": int(chance.choice([5, 8, 12, 16])),
-                "indicators.adx_window_bars": int(chance.choice([10, 14])),
-                "trade.stop_loss_atr": float(chance.uniform(1.0, 3.0)),
-                "trade.take_profit_atr": float(chance.uniform(3.0, 8.0)),
-                "trade.entry_min_confidence": str(chance.choice(["low", "medium", "high"])),
-                "thresholds.entry.enable_pullback_entries": bool(k % 2),
-                "thresholds.entry.enable_slow_drift_entries": bool(k // 2 % 2),
-            }
-        )
-        for k in range(int(rows))
-    ]
-    block = load(Path(store), Strategy())
-    params = to_records(strategies)
-    run_grid(block, params[:1], window=Window(), initial_equity_usd=1e4, threads=1)
-    began_s = monotonic_s()
-    run = run_grid(block, params, window=Window(), initial_equity_usd=1e4, threads=int(threads))
-    bars = run.symbol_bars_per_row * len(params)
-    return {"rate": bars / (monotonic_s() - began_s)}
-
-
 def probe_fetch() -> dict[str, float]:
     """Candles per wall second from a venue on this machine into an empty store."""
     from pipelines.bench_venue import probe_fetch
@@ -310,22 +317,26 @@ PROBES: dict[str, Callable[..., dict[str, float]]] = {
     "subbars": probe_subbars,
     "load": probe_load,
     "cold": probe_cold,
-    "sweep": probe_sweep,
     "tpe": probe_tpe,
+    "mixed": bench_sweep.probe_mixed,
+    "long": bench_sweep.probe_long,
+    "own_signals": bench_sweep.probe_own_signals,
+    "swept_subbars": bench_sweep.probe_swept_subbars,
+    "plain": bench_sweep.probe_plain,
     "fetch": probe_fetch,
 }
 
 
 def table(figures: list[Figure]) -> str:
     """The figures as aligned lines."""
-    lines = [f"{'figure':<28} {'measured':>16} {'limit':>12}"]
+    lines = [f"{'figure':<40} {'measured':>16} {'limit':>12}"]
     for figure in figures:
         digits = 3 if abs(figure.value) < 100 else 0
         measured = f"{figure.value:,.{digits}f} {figure.unit}"
         limit = ""
         if figure.limit is not None:
             limit = f"{'>=' if figure.at_least else '<='} {figure.limit:,.10g}"
-        lines.append(f"{figure.name:<28} {measured:>16} {limit:>14} {figure.verdict}".rstrip())
+        lines.append(f"{figure.name:<40} {measured:>16} {limit:>14} {figure.verdict}".rstrip())
     return "\n".join(lines) + "\n"
 
 

@@ -22,7 +22,7 @@ IMPORTS = (
     "from kernel import codes, features, signals, strategy_trend\n",
     "from kernel.jit import device\n",
     "from kernel.params import Params\n",
-    "from kernel.records import Columns, Position, Snapshot\n\n",
+    "from kernel.records import Position, Snapshot\n\n",
 )
 
 SERIES = '''"""Every parameter that `series_of` reads: rows equal in these share their series."""
@@ -37,15 +37,7 @@ def own_series(params: Params) -> features.OwnSeries:
     """The series that the chosen strategy alone reads."""
 '''
 
-MAY_FIRE = '''    return features.NO_OWN_SERIES
-
-
-@device
-def own_may_fire(columns: Columns, params: Params, t: int, s: int) -> bool:
-    """False only if the chosen strategy, which is not `trend`, cannot signal at row `t`."""
-'''
-
-SIGNAL = '''    return False
+SIGNAL = '''    return features.NO_OWN_SERIES
 
 
 @device
@@ -81,7 +73,6 @@ def strategies_source() -> str:
     lines += ["\nSERIES_FIELDS: Final = (\n", "    *features.SHARED_SERIES_FIELDS,\n"]
     lines += ['    "entry_strategy",\n', *(f"    *{name}.SERIES_FIELDS,\n" for name in groups)]
     lines += [")\n", SERIES, *_ask(groups, "return {name}.own_series(params)")]
-    lines += [MAY_FIRE, *_ask(groups, "return {name}.may_fire(columns, params, t, s)")]
     lines += [SIGNAL, *_ask(groups, "found = {name}.signal(snap, params)")]
     leaving = [name for name, group in groups.items() if group.has_exit]
     lines += [EXIT, *_ask(leaving, "return {name}.exit_signal(side, snap, params)")]

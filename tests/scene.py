@@ -17,10 +17,11 @@ from core.market.funding import HourlyFunding
 from core.market.instants import with_finer
 from core.market.metadata import SymbolMetadata
 from core.market.record import market_of
-from core.simulate import new_book
+from core.simulate import new_book, new_survey
 from kernel import codes
 from kernel.records import TRADE, Book, Columns, Floats, Market, Output, Records
 from kernel.scan import close_all, scan
+from kernel.survey import survey
 from schemas.base import Value
 from schemas.records import to_records
 from schemas.strategy import strategy_from
@@ -319,10 +320,11 @@ class Scene:
             equity_usd=np.zeros(rows),
             trades=np.zeros(4 * rows * len(self.symbols), TRADE),
             counters=np.zeros(codes.COUNTER_COUNT, np.int64),
-            counts_gates=True,
         )
         columns = Columns(**self.columns)
-        assert scan(market, columns, params, book, out, (0, rows)) == rows
+        seen = new_survey(len(market.present), len(self.symbols))
+        survey(market, columns, params, book.marks, seen, out.counters, (0, rows))
+        assert scan(market, columns, seen, params, book, out, (0, rows)) == rows
         close_all(market, params, book, out, rows - 1)
         trades = out.trades[: int(book.account["trade_count"][0])]
         return Played(

@@ -13,7 +13,7 @@ from kernel import codes, portfolio, sizing
 from kernel.account import margin_used_usd
 from kernel.fills import fill_px
 from kernel.margin import capped_leverage
-from kernel.records import Book
+from kernel.records import CANDIDATE, Book
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,10 @@ class Sizing:
 
 @dataclass(frozen=True)
 class Turn:
-    """When the symbol's candidate had its turn: the book then, and the entries before it."""
+    """When the symbol's candidate had its turn: the book then, and the entries before it.
+
+    Rank 0 is that of an add which was refused a place in the queue.
+    """
 
     candidate: Any
     rank: int
@@ -59,15 +62,29 @@ def turn_of(scene: Scene) -> Turn | None:
         return None
     place = int(places[0])
     book = copied(scene.between)
-    before = queue[:place]
-    book.candidates[:place] = before
+    book.candidates[:place] = queue[:place]
     book.account["candidate_count"] = place
     out = output(scene.stage)
+    market = scene.market
     if place:
-        portfolio.fill_candidates(scene.market, scene.stage.params, book, out, scene.at[0])
+        marks_px = market.mark_px[scene.at[0] + 1]
+        portfolio.fill_candidates(
+            market.rules, marks_px, market.own, scene.stage.params, book, out, scene.ts_ms
+        )
     # Left in the queue are those that a limit of the account cut off; none of them is filled.
     entries = int(out.counters[codes.COUNT_ENTRIES])
     return Turn(queue[place], place + 1, len(queue), book, entries)
+
+
+def refused_add(scene: Scene, found: tuple[int, int, int, float]) -> Turn:
+    """An add as it asked for a place in the queue; `found` is the signal."""
+    candidate = np.zeros(1, CANDIDATE)[0]
+    params, snap = scene.params, scene.snap
+    candidate["symbol"], candidate["side"] = scene.at[1], found[0]
+    candidate["confidence"], candidate["entry_mode"] = found[1], found[2]
+    candidate["atr_px"] = max(snap["atr"], snap["close_px"] * params.min_atr_frac)
+    candidate["score"], candidate["is_add"] = 100 * found[1] + int(snap["adx"]), 1
+    return Turn(candidate, 0, len(scene.queue), copied(scene.between), 0)
 
 
 def cap_checks(scene: Scene, turn: Turn) -> list[Check]:
@@ -129,7 +146,8 @@ def add_checks(scene: Scene, turn: Turn) -> list[Check]:
               in_atr if atr > 0.0 else 0.0, ">=", needed, in_atr >= needed),
         Check("seconds since the last entry", "trade.entry_cooldown_s", since_s, ">=",
               float(params.entry_cooldown_s),
-              not portfolio.entry_cools(book, s, scene.ts_ms, params)),
+              not portfolio.entry_cools(book, s, scene.ts_ms, params)
+              ).only_if(book.marks[s]["ts_last_entry_ms"] > 0),
         _notional_check(scene, turn),
         Check("margin left after it, USD", "trade.total_margin_max_frac", after, ">=", 0.0,
               after >= 0.0),

@@ -10,7 +10,7 @@ from core.judgement import caps, filters, gates
 from core.judgement.check import Check, first_failing
 from core.judgement.exits import exit_checks
 from core.judgement.scene import Scene, bars_at
-from kernel import codes
+from kernel import codes, signals
 from kernel.account import margin_used_usd
 from kernel.context import reads_breadth
 from kernel.features import NO_SERIES
@@ -89,7 +89,7 @@ def decision_of(scene: Scene) -> Decision:
         groups=tuple(groups),
         signal=_signal(found) if found is not None and has_signal else None,
         score=None if turn is None else int(turn.candidate["score"]),
-        rank=None if turn is None else (turn.rank, turn.waiting),
+        rank=None if turn is None or turn.rank == 0 else (turn.rank, turn.waiting),
         sizing=None if turn is None else caps.sizing_of(scene, turn),
         closes=tuple(_close(row) for row in scene.closes),
         did=_did(scene),
@@ -152,24 +152,25 @@ def _groups(scene: Scene) -> tuple[list[Group], caps.Turn | None]:
     if first_failing(direction) is not None:
         return out, None
     side = -raw if gates.reverses(scene) else raw
-    return _later_groups(scene, out, side, int(found[1]))
+    return _later_groups(scene, out, side, found)
 
 
 def _later_groups(
-    scene: Scene, out: list[Group], side: int, confidence: int
+    scene: Scene, out: list[Group], side: int, found: signals.Signal
 ) -> tuple[list[Group], caps.Turn | None]:
     """What a signal of `side` met after its direction was clear."""
-    if scene.held_side == side:
-        out.append(_asked("filters of an add", [filters.market_gate_check(scene)]))
-    else:
-        checks = filters.entry_checks(scene, side, confidence)
-        out.append(_asked("filters of an entry", checks))
     turn = caps.turn_of(scene)
-    if turn is None:
-        return out, None
-    if turn.candidate["is_add"]:
+    if scene.held_side == side:
+        gate = filters.market_gate_check(scene)
+        out.append(_asked("filters of an add", [gate]))
+        if not gate.passed:
+            return out, None
+        turn = turn or caps.refused_add(scene, (side, found[1], found[2], found[3]))
         out.append(_asked("add", caps.add_checks(scene, turn)))
-    else:
+        return out, turn
+    checks = filters.entry_checks(scene, side, int(found[1]))
+    out.append(_asked("filters of an entry", checks))
+    if turn is not None:
         out.append(_asked("limits of the account", caps.cap_checks(scene, turn)))
     return out, turn
 

@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from core.simulate import Stage, drain
-from kernel import codes, context, view
+from kernel import codes, view
 from kernel.account import unrealised_usd
-from kernel.records import TRADE, Book, Market, Output, Records
+from kernel.records import TRADE, Book, Market, Output, Records, Survey
 from kernel.scan import scan
+
+TAKEN = -1
+"""Score of a candidate that had its turn."""
+ENDLESS = 10**15
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Scene:
     after: Book
     exits: Records
     closes: Records
-    counters: dict[str, int]
+    seen: Survey
 
     @property
     def market(self) -> Market:
@@ -68,17 +72,17 @@ class Scene:
         """The symbol as the decision saw it; also where the kernel had no need to look."""
         k, s = self.at
         market, columns = self.market, self.stage.columns
-        book = copied(self.before)
-        if market.is_row[k]:
-            context.see_market(market, columns, self.common, book, int(market.row_of[k]))
-        snap = book.snaps[s]
-        if self.closes_row:
-            t = int(market.row_of[k])
+        snap = self.before.snaps[s : s + 1].copy()[0]
+        rows = np.flatnonzero(market.present[: int(market.row_of[k]) + 1, s])
+        if len(rows):
+            t = int(rows[-1])
             bar = (market.volume[t, s], market.funding_rate_1h[t, s], market.flags[s])
             view.take_snapshot(snap, bar, columns, t, s)
             if self.params.entry_strategy != codes.STRATEGY_TREND:
                 view.take_own_series(snap, columns, t, s)
-        view.see_instant(snap, market, book, (k, s))
+        account = self.between.account[0]
+        state = (int(account["btc_state"]), float(account["breadth"]))
+        view.see_instant(snap, market, state, (k, s))
         return snap
 
     @property
@@ -89,7 +93,10 @@ class Scene:
     @property
     def bars_seen(self) -> int:
         """Bars of the symbol up to this instant, this one counted in."""
-        return int(self.between.marks[self.at[1]]["bar_count"])
+        k, s = self.at
+        ks = np.arange(self.stage.span[0], k + 1)
+        rows = self.market.row_of[ks[self.market.is_row[ks]]]
+        return int(self.stage.book.marks[s]["bar_count"] + self.market.present[rows, s].sum())
 
     @property
     def held_side(self) -> int:
@@ -101,7 +108,8 @@ class Scene:
     @property
     def queue(self) -> Records:
         """What waited for its rank at this instant: adds first, then entries, each in its order."""
-        queued = self.between.candidates[self.between.candidates["side"] != codes.FLAT].copy()
+        waiting = self.between.candidates["score"] == TAKEN
+        queued = self.between.candidates[waiting].copy()
         adx = self.between.snaps["adx"][queued["symbol"]]
         queued["score"] = 100 * queued["confidence"] + adx.astype(np.int64)
         order = np.lexsort((-queued["score"], -queued["is_add"]))  # stable on a tie
@@ -117,7 +125,8 @@ class Scene:
 
 def copied(book: Book) -> Book:
     """A book of its own with the same content."""
-    return Book(*(array.copy() for array in book))
+    arrays: Any = (array.copy() for array in book)
+    return Book(*arrays)
 
 
 def bars_at(stage: Stage, at: tuple[int, int]) -> tuple[str, ...]:
@@ -147,28 +156,23 @@ def scene_at(stage: Stage, at: tuple[int, int]) -> Scene:
     """The scene of instant and column `at`, which lies in the span of the run; `stage` is kept."""
     k, s = at
     before = copied(stage.book)
+    seen = stage.survey(stage.book.marks.copy(), np.zeros(codes.COUNTER_COUNT, np.int64))
     instant, out = stage.span[0], output(stage)
     while instant < k:
-        instant = scan(stage.market, stage.columns, stage.params, before, out, (instant, k))
+        instant = scan(stage.market, stage.columns, seen, stage.params, before, out, (instant, k))
         drain(before, out)
+    # Every order is below the least notional: all that waits is taken from the queue, none filled.
     quiet: Any = stage.params.copy()
-    quiet["enable_pyramiding"] = 0
-    quiet["entries_per_bar_max_count"] = 0
+    quiet["bump_to_min_notional"] = 0
+    quiet["min_notional_usd"] = ENDLESS
+    quiet["entries_per_bar_max_count"] = quiet["open_positions_max_count"] = ENDLESS
     between = copied(before)
-    between.candidates["side"] = codes.FLAT
-    exits, _ = _scanned(stage, quiet, between, k)
+    between.candidates["score"] = 0
+    exits = _scanned(stage, seen, quiet, between, k)
     after = copied(before)
-    closes, counters = _scanned(stage, stage.params, after, k)
-    return Scene(
-        stage,
-        at,
-        before,
-        between,
-        after,
-        exits[exits["symbol"] == s],
-        closes[closes["symbol"] == s],
-        counters,
-    )
+    closes = _scanned(stage, seen, stage.params, after, k)
+    own = [closed[closed["symbol"] == s] for closed in (exits, closes)]
+    return Scene(stage, at, before, between, after, own[0], own[1], seen)
 
 
 def output(stage: Stage) -> Output:
@@ -177,12 +181,11 @@ def output(stage: Stage) -> Output:
         equity_usd=np.zeros(stage.span[1]),
         trades=np.zeros(8 * len(stage.view.symbols), TRADE),
         counters=np.zeros(codes.COUNTER_COUNT, np.int64),
-        counts_gates=True,
     )
 
 
-def _scanned(stage: Stage, rows: Any, book: Book, k: int) -> tuple[Records, dict[str, int]]:
-    """The closes and the counts of instant `k`, scanned with `rows`."""
+def _scanned(stage: Stage, seen: Survey, rows: Any, book: Book, k: int) -> Records:
+    """The closes of instant `k`, scanned with `rows`."""
     out = output(stage)
-    scan(stage.market, stage.columns, rows, book, out, (k, k + 1))
-    return drain(book, out), dict(zip(codes.COUNTERS, out.counters.tolist(), strict=True))
+    scan(stage.market, stage.columns, seen, rows, book, out, (k, k + 1))
+    return drain(book, out)

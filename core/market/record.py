@@ -51,6 +51,7 @@ def market_of(
     due_px, due = due_of(block, instants.ts_close_ms, instants.mark_px, after)
     member = np.ones(block.present.shape, np.bool_) if block.member is None else block.member
     allowed = tradable_of(block, tradable)
+    rules = rules_of(block)
     rows = {symbol: row for row, symbol in enumerate(own, start=1)}
     return Market(
         ts_close_ms=instants.ts_close_ms,
@@ -77,9 +78,21 @@ def market_of(
         funding_due=due,
         flags=symbol_flags(symbols),
         own=np.array([rows.get(symbol, 0) for symbol in symbols], np.int64),
-        rules=rules_of(block),
+        maintenance_max_frac=maintenance_max_frac(rules),
+        rules=rules,
         btc_index=symbols.index("BTC") if "BTC" in symbols else -1,
     )
+
+
+def maintenance_max_frac(rules: Rules) -> Floats:
+    """The highest share of notional that any margin tier of a symbol asks for, 0 without tiers.
+
+    Within a tier the share is its rate less the deduction over the notional.
+    """
+    least_usd = np.where(rules.tier_usd > 0.0, rules.tier_usd, 1.0)
+    share = rules.tier_rate + np.maximum(-rules.tier_deduction_usd, 0.0) / least_usd
+    highest: Floats = share.max(axis=1)
+    return highest
 
 
 def rules_of(block: BarBlock) -> Rules:

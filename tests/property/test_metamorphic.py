@@ -165,7 +165,7 @@ def settled_usd(positions: list[ListedPosition], strategy: Strategy, cash_usd: f
     rules = market_of(random_market(0).rows(0, 1)).rules
     book = new_book(len(rules.size_scale), cash_usd)
     candidate, snap = np.zeros(1, CANDIDATE)[0], np.zeros(1, SNAPSHOT)[0]
-    out = Output(np.zeros(0), np.zeros(0, TRADE), np.zeros(codes.COUNTER_COUNT, np.int64), True)
+    out = Output(np.zeros(0), np.zeros(0, TRADE), np.zeros(codes.COUNTER_COUNT, np.int64))
     for position in positions:
         candidate.side, snap.close_px = position.side, position.entry_close_px
         open_position(rules, book, candidate, snap, (position.size, 1.0, 1.0), 1, params)

@@ -15,6 +15,10 @@ PROMISED = {
     "replay_kernel_s",
     "store_load_cpu_s",
     "sweep_1t_symbol_bars_per_s",
+    "sweep_2t_symbol_bars_per_s",
+    "sweep_real_1t_symbol_bars_per_s",
+    "sweep_subbars_1t_per_s",
+    "sweep_vs_plain_loop",
     "sweep_peak_mb",
     "tpe_ms_per_trial_100k",
     "help_cpu_s",
@@ -35,6 +39,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         "SWEEP_SYMBOLS": 5,
         "SWEEP_BARS": 800,
         "REPEATS": 1,
+        "MIXED_STOPS": 1,
     }
     for name, value in small.items():
         monkeypatch.setattr(bench, name, value)
@@ -63,7 +68,8 @@ def test_the_table_says_which_limit_was_missed() -> None:
         (("kernel", "STORE"), {"cpu_s", "rate"}),
         (("load", "STORE"), {"cpu_s", "bars"}),
         (("cold", "STORE"), {"wall_s"}),
-        (("sweep", "STORE", "2", "6"), {"rate"}),
+        (("mixed", "STORE", "2", "1", "400"), {"rate", "wall_s", "cpu_s", "symbol_bars"}),
+        (("plain", "STORE"), {"swept", "plain", "ratio"}),
     ],
 )
 def test_a_probe_prints_its_figures_as_json(
