@@ -42,7 +42,8 @@ class Batch(NamedTuple):
     """N rows of parameters and all that their runs write to; each array has a leading axis of N.
 
     `values` `[series, T+1, S]` is the bank, `slots[N, series of a strategy]` say what a row reads;
-    `rows` are `[N, P]`.  Books are as the runs begin.  Surveys have one row of bars and a snapshot
+    `rows` are `[N, P]`.  `blank` is the book that each run begins with, without the axis; books need
+    not be filled, `stats` are zero.  Surveys have one row of bars and a snapshot
     per lane; their `first_row` is not read.  Outputs have curves `[N, K]`, and trades
     `[N, most]`, which must hold all closes of a run, or `[N, 0]`.  `uncounted` is empty: no gate is
     counted.
@@ -51,6 +52,7 @@ class Batch(NamedTuple):
     values: Floats
     slots: Ints
     rows: Records
+    blank: Book
     books: Book
     surveys: Survey
     outputs: Output
@@ -85,6 +87,22 @@ def book_of(books: Book, i: int) -> Book:
 
 
 @device
+def begin_book(book: Book, blank: Book, lane: int) -> None:
+    """One lane's share of making `book` equal to `blank`."""
+    for s in range(lane, book.marks.shape[0], LANES):
+        book.positions[s] = blank.positions[s]
+        book.marks[s] = blank.marks[s]
+        book.snaps[s] = blank.snaps[s]
+    if lane > 0:
+        return
+    book.account[0] = blank.account[0]
+    for w in range(book.held.shape[0]):
+        book.held[w] = blank.held[w]
+    for day in range(book.volumes_usd.shape[0]):
+        book.volumes_usd[day] = blank.volumes_usd[day]
+
+
+@device
 def survey_of(surveys: Survey, i: int, first_row: int) -> Survey:
     """The survey of row `i`, which stands at bar `first_row`."""
     return Survey(
@@ -111,7 +129,9 @@ def run_rows(market: Market, batch: Batch, span: tuple[int, int]) -> None:
     params, uncounted = batch.rows[i], batch.uncounted
     book = book_of(batch.books, i)
     out = Output(batch.outputs.equity_usd[i], batch.outputs.trades[i], batch.outputs.counters[i])
-    start_usd = book.account[0].cash_usd
+    start_usd = batch.blank.account[0].cash_usd
+    begin_book(book, batch.blank, lane)
+    cuda.syncthreads()
     if lane == 0:
         begin_survey(market, params, book.marks, survey_of(batch.surveys, i, 0))
     cuda.syncthreads()
