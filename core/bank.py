@@ -29,12 +29,12 @@ SlotKey = tuple[Series, ...]
 
 @dataclass(frozen=True)
 class Bank:
-    """Series values `[K, T+1, S]`, their memories after the last row, and what they are.
+    """K series of values `[T+1, S]`, their memories after the last row, and what they are.
 
     Behind the K series stand those of `mixed`, put together from columns of several.
     """
 
-    values: Floats
+    values: Floats | list[Floats]
     series: tuple[Series, ...]
     memories: dict[Series, SeriesMemory]
     mixed: tuple[SlotKey, ...] = ()

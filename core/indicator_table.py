@@ -36,8 +36,8 @@ def indicator_frame(block: BarBlock, params: Params) -> pl.DataFrame:
     frames = []
     for s, symbol in enumerate(block.symbols):
         rows = np.flatnonzero(block.present[:, s])
-        now = {name: bank.values[k, rows + 1, s] for name, k in at.items()}
-        before = {name: bank.values[at[name], rows, s] for name in ("adx", "atr_px")}
+        now = {name: bank.values[k][rows + 1, s] for name, k in at.items()}
+        before = {name: bank.values[at[name]][rows, s] for name in ("adx", "atr_px")}
         frames.append(_symbol_frame(symbol, block.ts_open_ms[rows], now, before, params))
     return pl.concat(frames)
 

@@ -130,7 +130,8 @@ def new_survey(row_count: int, symbol_count: int) -> Survey:
         btc_state=np.zeros(row_count, np.int64),
         shut=np.zeros(row_count, np.int64),
         waited_row=np.zeros(symbol_count, np.int64),
-        snap=np.zeros(1, SNAPSHOT),
+        first_row=0,
+        snaps=np.zeros(1, SNAPSHOT),
     )
 
 

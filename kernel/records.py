@@ -137,7 +137,7 @@ class Survey(NamedTuple):
     threshold of each in `floors[T, S]`.  `looks[T, W]` has a bit for each symbol that a flat book
     must look at, 32 to a word.  `breadth`, `btc_state` and `shut` `[T]` are the market as it was
     before a row.  `waited_row[S]` is the first row at which a symbol may be entered, -1 if it is
-    before the first.  `snap` is scratch.
+    before the first.  `first_row` is the bar that row 0 is of; `snaps` are scratch.
     """
 
     calls: Kinds
@@ -147,7 +147,8 @@ class Survey(NamedTuple):
     btc_state: Ints
     shut: Ints
     waited_row: Ints
-    snap: Records
+    first_row: int
+    snaps: Records
 
 
 class Book(NamedTuple):

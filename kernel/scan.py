@@ -113,9 +113,10 @@ def decide_row(
     ends = market.last_bar_index
     rules, mark_px, now_ms = market.rules, market.mark_px[k + 1], market.ts_close_ms[k]
     keeps = keeps_views(market)
-    note_market(book.account[0], seen, t)
+    u = t - seen.first_row
+    note_market(book.account[0], seen, u)
     for w in range(book.held.shape[0]):
-        left = seen.looks[t, w] | book.held[w]
+        left = seen.looks[u, w] | book.held[w]
         while left != 0:
             s = WORD_BITS * w + lowest_place(left)
             left &= left - 1
@@ -132,24 +133,24 @@ def decide_row(
                 take_held_series(snap, (rate, flags), columns, t, s)
             if params.entry_strategy != codes.STRATEGY_TREND:
                 take_own_series(snap, columns, t, s)
-            see_instant(snap, market, (seen.btc_state[t], seen.breadth[t]), (k, s))
+            see_instant(snap, market, (seen.btc_state[u], seen.breadth[u]), (k, s))
             position = book.positions[s]
             if position.side != codes.FLAT and is_judged(market, position, s, k):
                 try_exit(market, book, out, snap, (s, k), params)
-            call = int(seen.calls[t, s])
+            call = int(seen.calls[u, s])
             if ends[s] == t:
                 close_delisted(rules, book, out, s, (mark_px[s], now_ms), params)
             elif call != 0:
-                found = signal_of(call, seen.floors[t, s])
+                found = signal_of(call, seen.floors[u, s])
                 route_signal(rules, book, out, snap, s, found, params)
 
 
 @device
-def note_market(account: Account, seen: Survey, t: int) -> None:
-    """Note the market as it was before row `t`; it holds until the next row."""
-    account.btc_state = seen.btc_state[t]
-    account.breadth = seen.breadth[t]
-    account.entries_shut = seen.shut[t]
+def note_market(account: Account, seen: Survey, u: int) -> None:
+    """Note the market as it was before row `u` of the survey; it holds until the next row."""
+    account.btc_state = seen.btc_state[u]
+    account.breadth = seen.breadth[u]
+    account.entries_shut = seen.shut[u]
 
 
 @part

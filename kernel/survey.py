@@ -17,6 +17,8 @@ from kernel.records import Columns, Ints, Market, Records, Snapshot, Survey
 from kernel.view import see_instant, take_own_series, take_snapshot
 
 CONFIDENCE_COUNT: Final = 3
+NEVER: Final = 1 << 62
+"""A row after every other."""
 
 TRADE_FIELDS: Final = (
     "entry_min_confidence",
@@ -104,7 +106,7 @@ def begin_survey(rows: Records, own: Ints, marks: Records, seen: Survey) -> None
     """Note which symbols have already had the bars that an entry asks for."""
     for s in range(marks.shape[0]):
         waited = marks[s].bar_count >= rows[own[s]].lookback_bars
-        seen.waited_row[s] = -1 if waited else seen.calls.shape[0]
+        seen.waited_row[s] = -1 if waited else NEVER
 
 
 @device
@@ -114,6 +116,58 @@ def has_waited(marks: Records, s: int, t: int, seen: Survey, params: Params) -> 
     if waited and seen.waited_row[s] > t:
         seen.waited_row[s] = t
     return waited
+
+
+@device
+def survey_market(
+    market: Market, columns: Columns, params: Params, marks: Records, seen: Survey, t: int
+) -> None:
+    """Note the market as it was before row `t`, and that no symbol of the row is seen yet."""
+    u = t - seen.first_row
+    trend, share, shut = market_before(market, columns, params, marks, t)
+    seen.btc_state[u] = trend
+    seen.breadth[u] = share
+    seen.shut[u] = shut
+    for w in range(seen.looks.shape[1]):
+        seen.looks[u, w] = 0
+
+
+@device
+def survey_symbol(
+    market: Market,
+    columns: Columns,
+    rows: Records,
+    marks: Records,
+    seen: Survey,
+    counters: Ints,
+    where: tuple[int, int, int],
+) -> bool:
+    """Note what a symbol signals at its bar; True if a flat book must look at it.
+
+    `where` is (instant, symbol, which of `seen.snaps` is free).
+    """
+    k, s, place = where
+    t = market.row_of[k]
+    u = t - seen.first_row
+    seen.calls[u, s] = 0
+    if not market.present[t, s]:
+        return False
+    params = rows[market.own[s]]
+    views = market.entry_at.shape[0] > 0
+    marks[s].bar_count += 1
+    waited = has_waited(marks, s, t, seen, params)
+    if not waited or not market.tradable[t, s] or market.last_bar_index[s] == t:
+        return views
+    snap = seen.snaps[place]
+    bar = (market.volume[t, s], market.funding_rate_1h[t, s], market.flags[s])
+    take_snapshot(snap, bar, columns, t, s)
+    if params.entry_strategy != codes.STRATEGY_TREND:
+        take_own_series(snap, columns, t, s)
+    see_instant(snap, market, (seen.btc_state[u], seen.breadth[u]), (k, s))
+    found = find_signal(snap, counters, params)
+    seen.calls[u, s] = call_of(found)
+    seen.floors[u, s] = found[3]
+    return views or looks_for(found, snap, counters.shape[0] > 0, params)
 
 
 @loop
@@ -132,39 +186,11 @@ def survey(
     then those in it.  Gates are counted in `counters`, unless it is empty.
     """
     begin_survey(rows, market.own, marks, seen)
-    counts = counters.shape[0] > 0
-    views = market.entry_at.shape[0] > 0
-    snap = seen.snap[0]
     for k in range(span[0], span[1]):
         if not market.is_row[k]:
             continue
-        t = market.row_of[k]
-        trend, share, shut = market_before(market, columns, rows[0], marks, t)
-        seen.btc_state[t] = trend
-        seen.breadth[t] = share
-        seen.shut[t] = shut
-        for w in range(seen.looks.shape[1]):
-            word = 0
-            for s in range(WORD_BITS * w, min(WORD_BITS * (w + 1), marks.shape[0])):
-                seen.calls[t, s] = 0
-                if not market.present[t, s]:
-                    continue
-                bit = 1 << (s - WORD_BITS * w)
-                if views:
-                    word |= bit
-                params = rows[market.own[s]]
-                marks[s].bar_count += 1
-                waited = has_waited(marks, s, t, seen, params)
-                if not waited or not market.tradable[t, s] or market.last_bar_index[s] == t:
-                    continue
-                bar = (market.volume[t, s], market.funding_rate_1h[t, s], market.flags[s])
-                take_snapshot(snap, bar, columns, t, s)
-                if params.entry_strategy != codes.STRATEGY_TREND:
-                    take_own_series(snap, columns, t, s)
-                see_instant(snap, market, (trend, share), (k, s))
-                found = find_signal(snap, counters, params)
-                seen.calls[t, s] = call_of(found)
-                seen.floors[t, s] = found[3]
-                if looks_for(found, snap, counts, params):
-                    word |= bit
-            seen.looks[t, w] = word
+        survey_market(market, columns, rows[0], marks, seen, market.row_of[k])
+        u = market.row_of[k] - seen.first_row
+        for s in range(marks.shape[0]):
+            if survey_symbol(market, columns, rows, marks, seen, counters, (k, s, 0)):
+                seen.looks[u, s // WORD_BITS] |= 1 << s % WORD_BITS

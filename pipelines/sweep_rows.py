@@ -16,9 +16,10 @@ import numpy.typing as npt
 
 from core.clock import monotonic_s, thread_cpu_s
 from core.constraints import Levels
+from core.engine import MEMORY_BYTES, CpuEngine, Engine, field_of
 from core.errors import EXIT_DONE
 from core.expansion import Expansion
-from core.grid import run_grid, signal_exit_code
+from core.grid import signal_exit_code
 from core.overrides import with_own
 from core.simulate import Window
 from core.store.shards import Shard, ShardJournal
@@ -57,12 +58,15 @@ class RowRunner:
     threads: int
     progress: Progress
     total: int
+    memory_bytes: int = MEMORY_BYTES
     exit_code: int = EXIT_DONE
     done_count: int = 0
     symbol_bars: int = 0
     evaluated_count: int = 0
     began_s: float = field(default_factory=monotonic_s)
     best: float = float("-inf")
+    _window: Window | None = None
+    _made: Engine | None = None
 
     def run(
         self, levels: Levels, window: Window, window_frac: float = 1.0, *, are_new: bool = True
@@ -76,7 +80,7 @@ class RowRunner:
             np.zeros(len(levels), np.bool_),
             np.full(len(levels), np.nan),
         )
-        bars = self.search.symbol_bars_in(window)
+        bars = self._engine(window).symbol_bars
         missing: list[tuple[Ints, Shard]] = []
         for rows in self._cut(levels):
             shard = Shard(levels[rows], window_frac)
@@ -150,14 +154,19 @@ class RowRunner:
         """Figures of one shard, on the calling thread."""
         search = self.search
         rows = replace(search.expansion, levels=levels).records()
-        return run_grid(
-            search.block,
-            with_own(rows, search.own_values, at=search.loaded.place("axes")),
-            own=tuple(search.own_values),
-            window=window,
-            initial_equity_usd=self.initial_equity_usd,
-            threads=1,
-        ).stats
+        params = with_own(rows, search.own_values, at=search.loaded.place("axes"))
+        return self._engine(window).figures(params)
+
+    def _engine(self, window: Window) -> Engine:
+        """The engine of a window; the one before is let go."""
+        if self._window != window:
+            search = self.search
+            own = tuple(search.own_values)
+            ground = field_of(search.block, window, own, self.initial_equity_usd)
+            self._made = CpuEngine(ground, self.memory_bytes, self.threads)
+            self._window = window
+        assert self._made is not None
+        return self._made
 
     def _take(self, part: Part, rows: Ints, stats: Records, frac: float, bars: int) -> None:
         """Put a shard's figures into their places and tell how far the search is."""

@@ -8,8 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.bank import series_bytes
+from core.engine import groups_of
 from core.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
-from core.grid import GridRun, groups_of, run_grid
+from core.grid import GridRun, run_grid
 from core.market.bars import BarBlock
 from core.market.universe import with_universe
 from core.simulate import Window, simulate
@@ -39,7 +40,7 @@ def run_rows(
     strategies: list[Strategy],
     window: Window,
     threads: int = 2,
-    bank_bytes_max: int = 10**9,
+    memory_bytes: int = 10**9,
 ) -> GridRun:
     return run_grid(
         block,
@@ -47,7 +48,7 @@ def run_rows(
         window=window,
         initial_equity_usd=EQUITY_USD,
         threads=threads,
-        bank_bytes_max=bank_bytes_max,
+        memory_bytes=memory_bytes,
     )
 
 
@@ -95,7 +96,7 @@ def test_the_order_of_rows_does_not_matter() -> None:
     strategies = [random_strategy(nth) for nth in range(10)]
 
     forward = run_rows(block, strategies, Window())
-    backward = run_rows(block, strategies[::-1], Window(), bank_bytes_max=0)
+    backward = run_rows(block, strategies[::-1], Window(), memory_bytes=0)
 
     assert forward.stats.tobytes() == backward.stats[::-1].tobytes()
 
@@ -136,7 +137,7 @@ def test_a_stop_keeps_the_rows_that_are_done_and_says_what_stopped_it(
         initial_equity_usd=EQUITY_USD,
         threads=1,
         progress=stop,
-        bank_bytes_max=0,
+        memory_bytes=0,
     )
 
     assert run.interrupted
