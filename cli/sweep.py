@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,15 @@ from cli.options import Force, Json, Root, RunId
 
 if TYPE_CHECKING:
     from pipelines.sweep import SweepResult
+
+
+class EngineChoice(StrEnum):
+    """Which engine runs the rows."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
 
 Spec = Annotated[
     Path | None,
@@ -38,6 +48,13 @@ Equity = Annotated[
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, help="Worker threads; one per core if left.")
 ]
+EngineName = Annotated[
+    EngineChoice,
+    typer.Option("--engine", help="auto takes a GPU if one can be used; results are equal."),
+]
+Memory = Annotated[
+    int, typer.Option("--memory", metavar="MIB", min=1, help="For indicator series, in MiB.")
+]
 Resume = Annotated[
     str | None,
     typer.Option(
@@ -51,6 +68,8 @@ def sweep(  # noqa: PLR0913
     store: OwnStore = None,
     initial_equity_usd: Equity = None,
     threads: Threads = None,
+    engine: EngineName = EngineChoice.AUTO,
+    memory_mib: Memory = 1024,
     resume: Resume = None,
     root: Root = Path(),
     run_id: RunId = None,
@@ -81,6 +100,8 @@ def sweep(  # noqa: PLR0913
         run_id=run_id,
         initial_equity_usd=10_000.0 if initial_equity_usd is None else initial_equity_usd,
         threads=threads,
+        engine=engine.value,
+        memory_bytes=memory_mib << 20,
         force=force,
     )
     if resume is not None:

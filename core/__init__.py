@@ -40,6 +40,8 @@ Many runs and what holds of them:
     expansion        the distinct points of a grid
     search/          which points to evaluate next when not all can be
     overrides        values of single symbols beside those of the rows
+    crew             who runs the shards of a search: threads, GPUs or others
+    gpu              rows of parameters on the GPUs of this machine
     engine           rows of parameters over one window, each series made once
     grid             all rows over one block at once, in threads
     desk             one thread of it: its book, and the survey that rows share

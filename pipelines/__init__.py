@@ -15,6 +15,7 @@ replay_warnings   bars, rates and margin tables that a replay missed
 replay            a strategy over stored bars, with report, trades and state
 explain           one decision of a replay, which is run up to it
 sweep             a grid over the search window; the best as strategies
+sweep_crew        who runs its shards: threads or GPUs
 sweep_rows        rows evaluated shard by shard; what the journal has is not run again
 sweep_resume      which journal a stopped sweep has, and what it rests on
 sweep_trials      what a sweep tried, counted in the ledger

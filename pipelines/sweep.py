@@ -13,6 +13,8 @@ from core.artifacts.tree import read_artifact, write_artifact, write_text_atomic
 from core.axes import resolve_axes
 from core.clock import Clock, cpu_s, monotonic_s, parse_utc_ms, utc_iso
 from core.config import config_id, require_own_symbols, strategy_yaml
+from core.crew import EngineKind
+from core.engine import MEMORY_BYTES
 from core.errors import InputError, PerpkitError
 from core.expansion import Expansion
 from core.market.bars import BarBlock
@@ -27,6 +29,7 @@ from core.sweep_spec import LoadedSweep, load_sweep
 from core.tables import write_parquet_atomic
 from core.windows import cut_windows, longest_window_bars
 from kernel.jit import is_compiled, kernel_id
+from pipelines.sweep_crew import crew_of
 from pipelines.sweep_results import (
     Found,
     Search,
@@ -37,7 +40,7 @@ from pipelines.sweep_results import (
     results_frame,
 )
 from pipelines.sweep_resume import identity_of, journal_of, noted
-from pipelines.sweep_rows import RowRunner, thread_count
+from pipelines.sweep_rows import RowRunner
 from pipelines.sweep_search import first_rows, grid_rows, search_rows
 from pipelines.sweep_trials import Trials
 from schemas.artifact import Source
@@ -57,6 +60,8 @@ class SweepRequest:
     run_id: str | None = None
     initial_equity_usd: float = 10_000.0
     threads: int | None = None
+    engine: EngineKind = "cpu"
+    memory_bytes: int = MEMORY_BYTES
     force: bool = False
     journal: Path | None = None
 
@@ -193,19 +198,15 @@ def _journalled(
     began_s, began_cpu_s = monotonic_s(), cpu_s()
     asked = search_sha256(search, request.initial_equity_usd)
     trials = Trials(request.root, running.run.run_id, asked, search, clock)
-    runner = RowRunner(
-        search=search,
-        journal=journal,
-        trials=trials,
-        initial_equity_usd=request.initial_equity_usd,
-        threads=thread_count(request.threads),
-        progress=progress,
-        total=expected_rows(search),
-    )
-    if search.loaded.spec.method == "grid":
-        found = grid_rows(search, runner)
-    else:
-        search, found = search_rows(search, runner, note)
+    crew = crew_of(request, search)
+    runner = RowRunner(search, journal, trials, crew, progress, expected_rows(search))
+    try:
+        if search.loaded.spec.method == "grid":
+            found = grid_rows(search, runner)
+        else:
+            search, found = search_rows(search, runner, note)
+    finally:
+        crew.close()
     running.exit_code = found.exit_code
     speed = Speed(
         monotonic_s() - began_s,

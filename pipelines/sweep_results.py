@@ -62,7 +62,11 @@ class Search:
     @property
     def symbol_bars(self) -> int:
         """Bars of all symbols that one row decides."""
-        first, end = rows_of(self.block, self.window)
+        return self.symbol_bars_in(self.window)
+
+    def symbol_bars_in(self, window: Window) -> int:
+        """Bars of all symbols that one row decides in a window."""
+        first, end = rows_of(self.block, window)
         return int(self.block.present[first:end].sum())
 
 

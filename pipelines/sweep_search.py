@@ -67,7 +67,7 @@ def search_rows(search: Search, runner: RowRunner, note: Note) -> tuple[Search, 
     """The search with the rows that it drew, and their figures; a signal leaves the rest out."""
     spec = search.loaded.spec
     assert spec.budget is not None, spec.method
-    run = _Run(search, runner, spec.budget, runner.journal.cpu_s / runner.threads)
+    run = _Run(search, runner, spec.budget, runner.journal.cpu_s / runner.crew.workers)
     space = space_of(search.expansion.grid)
     if spec.method == "successive_halving":
         return _halve(run, space, spec.successive_halving or HalvingOptions(), note)
