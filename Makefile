@@ -41,7 +41,7 @@ demo: $(STAMP) ## Run the main job: DATA=candles.parquet, or a synthetic market 
 
 .PHONY: test
 test: $(STAMP) ## Run the tests, but for the long proofs
-	@$(BIN)/python -m pytest -q -m "not proof"
+	@$(BIN)/python -m pytest -q -m "not proof and not gpu"
 
 .PHONY: check
 check: $(STAMP) lint type ## Lint, types, import contracts, generated files, house rules
@@ -74,6 +74,11 @@ bench: $(STAMP) ## Measure speed and memory (DATA=candles.parquet DATA_5M=... LO
 .PHONY: bench-search
 bench-search: $(STAMP) ## Measure searches against Optuna's TPE (STORE=stores of 1h bars, SHORT=1)
 	@$(BIN)/python -m pipelines.bench_search $(if $(STORE),--store "$(STORE)") $(if $(SHORT),--short)
+
+.PHONY: bench-cuda
+bench-cuda: $(STAMP) ## Measure the CUDA engine on this machine's GPUs (DATA=folder), equality first
+	@$(BIN)/python -m pipelines.bench_cuda $(if $(DATA),--data "$(DATA)")
+	@PERPKIT_REQUIRE_SHARED=1 $(BIN)/python -m pytest -q -m gpu
 
 .PHONY: proof
 proof: $(STAMP) ## Run the long proofs: kills, long random runs

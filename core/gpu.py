@@ -92,16 +92,19 @@ def problem() -> tuple[str, str] | None:
 class GpuEngine:
     """Runs rows on all GPUs that are found; one thread may call it at a time.
 
-    `simulated` runs the same kernel in numba's simulator, in plain Python, for tests without a GPU.
+    `most_closes` keeps the trades of each row, which must be fewer; 0 keeps none.  `simulated` runs
+    the same kernel in numba's simulator, in plain Python, for tests without a GPU.
     """
 
-    def __init__(self, field: Field, *, simulated: bool = False) -> None:
+    def __init__(self, field: Field, *, most_closes: int = 0, simulated: bool = False) -> None:
         from numba import cuda
 
         from kernel import cuda as device
 
         self.symbol_bars = field.symbol_bars
         self._field = field
+        self._most_closes = most_closes
+        self.trades: dict[int, Records] = {}
         self._device, self._cuda = device, cuda
         self._simulated = simulated
         self._kernel = cuda.jit(device.run_rows)
@@ -161,7 +164,7 @@ class GpuEngine:
             while (tile := tiles.next(size)) is not None:
                 rows, slots = tile
                 try:
-                    stats[rows] = self._launch(ground, params[rows], slots)
+                    stats[rows] = self._launch(ground, params[rows], rows, slots)
                 except MemoryError as error:
                     if size == 1:
                         raise too_small(gpu) from error
@@ -169,7 +172,7 @@ class GpuEngine:
                     size = max(size // 2, 1)
 
     def _launch(
-        self, ground: tuple[Any, ...], params: npt.NDArray[np.record], slots: Ints
+        self, ground: tuple[Any, ...], params: npt.NDArray[np.record], rows: Ints, slots: Ints
     ) -> Records:
         """The figures of one tile; `ground` is (market, series, blank book) on the device."""
         market, values, blank = ground
@@ -188,8 +191,22 @@ class GpuEngine:
             figures,
         )
         self._kernel[count, self._device.LANES](market, batch, self._field.span)
-        found: Records = figures if self._simulated else figures.copy_to_host()
+        if self._most_closes:
+            self._keep_trades(rows, batch)
+        found: Records = self._fetched(figures)
         return found
+
+    def _keep_trades(self, rows: Ints, batch: Any) -> None:
+        """Copy the trades of a tile back; the kernel stops a row that has no room for more."""
+        counts = self._fetched(batch.books.account)["trade_count"][:, 0]
+        assert counts.max() < self._most_closes - 4 * len(self._field.market.flags), counts.max()
+        for row, count, trades in zip(
+            rows, counts, self._fetched(batch.outputs.trades), strict=True
+        ):
+            self.trades[int(row)] = trades[:count].copy()
+
+    def _fetched(self, array: Any) -> Any:
+        return array if self._simulated else array.copy_to_host()
 
     def _shapes(self) -> tuple[Book, Survey, Output]:
         """What one row writes to, as arrays on this side."""
@@ -198,7 +215,7 @@ class GpuEngine:
         survey = new_survey(1, symbols)._replace(snaps=np.zeros(lanes, SNAPSHOT))
         output = Output(
             equity_usd=np.zeros(len(self._field.market.ts_close_ms)),
-            trades=np.zeros(0, TRADE),
+            trades=np.zeros(self._most_closes, TRADE),
             counters=np.zeros(codes.COUNTER_COUNT, np.int64),
         )
         return new_book(symbols, 0.0), survey, output

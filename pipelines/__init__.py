@@ -48,6 +48,8 @@ gen               every file that is made from the declarations
 bench_venue       a venue on this machine for it, and how fast it is fetched from
 bench_problems    what searches are measured on
 bench_search      searches against Optuna's
+bench_cuda        how fast the CUDA engine is on a GPU
+ptx_report        what the CUDA kernel takes on each architecture
 bench_sweep       the rows that a sweep is measured on
 bench             speed and memory, measured
 

@@ -1,8 +1,9 @@
 """What the CUDA kernel becomes on each architecture: `python -m pipelines.ptx_report`.
 
-It needs neither a GPU nor a driver.  The kernel is typed once and compiled to PTX, then to machine code by NVIDIA's linker, which says how
-many registers it takes and whether any are spilled.  Decision code must hold no fused multiply-add:
-with one, results would differ from the CPU's in the last bit.
+It needs neither a GPU nor a driver.  The kernel is typed once and compiled to PTX, then to machine
+code by NVIDIA's linker, which says how many registers it takes and whether any are spilled.
+Decision code must hold no fused multiply-add: with one, results would differ from the CPU's in the
+last bit.
 """
 
 from __future__ import annotations
@@ -34,29 +35,37 @@ REGISTERS = re.compile(r"Used (\d+) registers")
 
 @dataclass(frozen=True)
 class Compiled:
-    """The kernel on one architecture: what it takes, and how often it fuses a product and a sum."""
+    """The kernel on one architecture, and what it takes there."""
 
     architecture: str
-    ptx: str
-    fused_count: int
     registers: int
     stack_bytes: int
     spilled_bytes: int
+    fused_count: int
 
 
-def compiled(architectures: Sequence[tuple[int, int]] = ARCHITECTURES) -> list[Compiled]:
-    """The kernel on each architecture (compute capability)."""
+def ptx_of(architectures: Sequence[tuple[int, int]] = ARCHITECTURES) -> list[str]:
+    """PTX of the kernel for each architecture (compute capability)."""
     from kernel import cuda as device
 
     with device.without_fma(), without_driver(architectures[0]):
         library = _library(device, architectures[0])
-        texts = [library.get_asm_strs(cc=each) for each in architectures]
-    return [_linked(each, text) for each, (text,) in zip(architectures, texts, strict=True)]
+        return [text for each in architectures for text in library.get_asm_strs(cc=each)]
+
+
+def name_of(architecture: tuple[int, int]) -> str:
+    """`sm_90`."""
+    return "sm_" + "".join(map(str, architecture))
+
+
+def fused_count(ptx: str) -> int:
+    """Fused multiply-adds of 64 bits in a PTX text."""
+    return len(FUSED.findall(ptx))
 
 
 def _library(device: Any, first: tuple[int, int]) -> Any:
     """The kernel, typed and lowered once for all architectures."""
-    from numba import types, typeof
+    from numba import typeof, types
     from numba.cuda.compiler import _compile_pyfunc_with_fixup
 
     library, _ = _compile_pyfunc_with_fixup(
@@ -125,11 +134,11 @@ def without_driver(capability: tuple[int, int]) -> Iterator[None]:
         dispatcher.get_current_device = asked
 
 
-def _linked(capability: tuple[int, int], ptx: str) -> Compiled:
+def linked(architecture: tuple[int, int], ptx: str) -> Compiled:
+    """What the machine code of a PTX text takes; half a minute."""
     from cuda.bindings import nvjitlink
 
-    name = "sm_" + "".join(map(str, capability))
-    linker = nvjitlink.create(3, [f"-arch={name}", "-verbose", "-O3"])
+    linker = nvjitlink.create(3, [f"-arch={name_of(architecture)}", "-verbose", "-O3"])
     try:
         data = ptx.encode()
         nvjitlink.add_data(linker, nvjitlink.InputType.PTX, data, len(data), "run_rows")
@@ -141,13 +150,17 @@ def _linked(capability: tuple[int, int], ptx: str) -> Compiled:
     said = log.decode()
     frames = [tuple(map(int, found)) for found in LINE.findall(said)]
     return Compiled(
-        architecture=name,
-        ptx=ptx,
-        fused_count=len(FUSED.findall(ptx)),
+        architecture=name_of(architecture),
         registers=max(map(int, REGISTERS.findall(said))),
         stack_bytes=max(frame[0] for frame in frames),
         spilled_bytes=max(frame[1] + frame[2] for frame in frames),
+        fused_count=fused_count(ptx),
     )
+
+
+def compiled() -> list[Compiled]:
+    """The kernel on every architecture."""
+    return [linked(*each) for each in zip(ARCHITECTURES, ptx_of(), strict=True)]
 
 
 def table(found: Sequence[Compiled]) -> str:
