@@ -103,8 +103,9 @@ lock: ## Resolve the dependencies anew and write requirements.lock
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	$(PYTHON) -m venv "$$folder/uv" && \
 	"$$folder/uv/bin/python" -m pip --disable-pip-version-check install --quiet uv && \
-	"$$folder/uv/bin/uv" pip compile pyproject.toml --extra dev --extra stats --universal \
-	  --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --upgrade \
+	"$$folder/uv/bin/uv" pip compile pyproject.toml \
+	  --extra cluster --extra cuda --extra dev --extra stats --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --quiet --upgrade \
 	  --no-emit-index-url --no-emit-find-links --output-file "$$folder/lock" >/dev/null && \
 	{ echo "# Made by \`make lock\`. Every package of the program, its tools and its build."; \
 	  cat "$$folder/lock"; } > requirements.lock.new && \
