@@ -11,7 +11,7 @@ signals     which side, how sure, by which entry mode; what turns or stops a sig
 strategies  which strategy is asked for signals; generated
 survey      what every symbol signals at each indicator bar, whatever is held
 strategy_trend  strategy_ma_crossover  strategy_quad_ma  strategy_rsi_reversion
-            one strategy each: its own series, its quick reject, its rule
+            one strategy each: its own series, its rule
 gates       may a signal be acted on at all
 context     the market as a whole: breadth, BTC's trend, the entry gate
 view        what decisions see of one symbol at one instant
@@ -25,6 +25,7 @@ fills       price, lot and fee of a fill
 account     the ledger: fills, fees, funding, marks
 portfolio   adds and entries in rank order under the caps
 scan        the loop over instants
+cuda        the same loop on a GPU, a warp to a row; the one file that imports numba.cuda
 metrics     drawdown, daily returns, totals
 
 Indicator series stand in a bank that `core.bank` fills once for all strategies that read them.

@@ -23,7 +23,7 @@ from core.artifacts.hashing import canonical_json, sha256_hex
 from core.artifacts.writing import make_folder
 from core.errors import HaltError, InputError, RefusedError
 from core.statistics import Sample, pooled
-from core.store.sqlite import transaction
+from core.store.sqlite import transaction, use_wal
 from core.windows import overlaps
 
 SCHEMA_VERSION = 1
@@ -201,7 +201,7 @@ class TrialLedger:
         with _reported(self.path):
             self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
             # FULL: a count must not be lost in a power cut that its report survives.
-            self._connection.pragma("journal_mode", "WAL")
+            use_wal(self._connection)
             self._connection.pragma("synchronous", "FULL")
             with transaction(self._connection, "IMMEDIATE"):
                 version = self._connection.pragma("user_version")

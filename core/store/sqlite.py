@@ -10,10 +10,12 @@ from urllib.parse import quote
 
 import apsw
 
+from core.clock import monotonic_s, sleep_s
 from core.errors import InputError, RefusedError
 
 BUSY_TIMEOUT_MS = 30_000
 FILE_MODE = 0o600
+POLL_S = 0.02
 
 
 def open_writer(path: Path) -> apsw.Connection:
@@ -25,12 +27,31 @@ def open_writer(path: Path) -> apsw.Connection:
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         try:
             # FULL: the report that follows an ingest must not outlive its rows in a power cut.
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            use_wal(connection)
+            for pragma in ("synchronous=FULL", "foreign_keys=ON"):
                 connection.execute(f"PRAGMA {pragma}").fetchall()
         except apsw.Error:
             connection.close()
             raise
         return connection
+
+
+def use_wal(connection: apsw.Connection) -> None:
+    """Keep a write-ahead log from now on.
+
+    Two programs that open a new file at once both ask for it, and for this SQLite does not wait
+    by itself.
+    """
+    give_up_s = monotonic_s() + BUSY_TIMEOUT_MS / 1000.0
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+        except apsw.BusyError:
+            if monotonic_s() > give_up_s:
+                raise
+            sleep_s(POLL_S)
+        else:
+            return
 
 
 def open_reader(path: Path) -> apsw.Connection:

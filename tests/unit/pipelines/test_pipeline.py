@@ -78,6 +78,7 @@ def test_an_edge_is_found_deployed_and_replayed(shell: Shell, judged: tuple[int,
     assert {envelope(path)["kind"] for path in artifacts()} == {
         "data-report",
         "sweep-report",
+        "sweep-top",
         "gate-report",
         "deployment-event",
         "replay-report",

@@ -92,7 +92,8 @@ def validate(
 
 
 def sweep_report_path(root: Path, run_id: str) -> Path:
-    (path,) = (find_run(root, run_id).dir / "sweeps").glob("*.json")
+    found = (find_run(root, run_id).dir / "sweeps").glob("*.json")
+    (path,) = (each for each in found if not each.name.endswith(".top.json"))
     return path
 
 

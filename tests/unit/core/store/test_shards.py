@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import apsw
@@ -10,6 +11,7 @@ import pytest
 
 from core.errors import InputError, RefusedError
 from core.store.shards import Shard, ShardJournal, opened
+from core.store.sqlite import open_writer
 from kernel.records import STATS, Records
 
 IDENTITY = {"spec": "a", "data": "b"}
@@ -149,3 +151,19 @@ def test_a_full_disk_keeps_what_was_done(tmp_path: Path) -> None:
         assert journal.shard_count == done
         journal.add(shard(500, 50), figures(500, 50), 1.0)
         assert journal.shard_count == done + 1
+
+
+def test_two_that_open_a_new_file_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    """Asking for the write-ahead log meets a lock that SQLite would not wait for."""
+    path = tmp_path / "new.sqlite"
+    other = apsw.Connection(str(path))
+    other.execute("CREATE TABLE t(x); BEGIN EXCLUSIVE; INSERT INTO t VALUES (1)")
+    release = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+    release.start()
+
+    connection = open_writer(path)
+
+    assert connection.pragma("journal_mode") == "wal"
+    release.join()
+    connection.close()
+    other.close()
