@@ -59,6 +59,8 @@ CLOSE_S: Final = 2
 """How long leaving may take; the scheduler notices by itself when we are gone."""
 RESULT_S: Final = 120
 """How long figures may take from the worker that has them to us."""
+GREETING_BYTES_MAX: Final = 1 << 16
+"""More than a scheduler says first."""
 GPU: Final = "GPU"
 """What a worker with a GPU offers: `dask worker --resources GPU=1`."""
 SETTINGS: Final = {
@@ -135,8 +137,8 @@ class ClusterCrew:
         self.shard_symbol_bars = GPU_SHARD_SYMBOL_BARS if on_gpu else CPU_SHARD_SYMBOL_BARS
         size = len(self._pickled) / 1e6
         note(
-            f"cluster {address}: {len(found):,} workers, {self.workers:,}"
-            f" {'GPUs' if on_gpu else 'threads'}; {size:,.1f} MB to each"
+            f"cluster {address}: workers {len(found):,},"
+            f" {'GPUs' if on_gpu else 'threads'} {self.workers:,}; {size:,.1f} MB to each"
         )
 
     def submit(self, levels: Levels, window: Window, symbol_bars: int) -> Future[Worked]:
@@ -256,11 +258,7 @@ class ClusterCrew:
 
 def connected(address: str) -> Client:
     """A client of the scheduler at that address; VenueError when nobody answers there."""
-    parts = urlsplit(address)
-    try:
-        socket.create_connection((parts.hostname, parts.port), timeout=CONNECT_S / 2).close()
-    except OSError as error:
-        raise unreachable(address, str(error.strerror or error)) from error
+    require_greeting(address)
     import dask
     from distributed import Client
 
@@ -272,6 +270,26 @@ def connected(address: str) -> Client:
     except (OSError, ImportError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise unreachable(address, f"it does not speak as a scheduler ({reason})") from error
+
+
+def require_greeting(address: str) -> None:
+    """Raise VenueError unless a scheduler speaks at that address, as it does before it is asked.
+
+    The client waits for ever for one that does not; with TLS it is for us to speak first.
+    """
+    parts = urlsplit(address)
+    assert parts.hostname is not None, address
+    try:
+        place = parts.hostname, parts.port or 0
+        with socket.create_connection(place, timeout=CONNECT_S / 2) as found:
+            greeting = found.recv(8) if parts.scheme == "tcp" else b"\1"
+    except TimeoutError as error:
+        raise unreachable(address, f"nothing was said within {CONNECT_S / 2:.0f} s") from error
+    except OSError as error:
+        raise unreachable(address, str(error.strerror or error)) from error
+    # It begins with the length of what follows.
+    if not 0 < int.from_bytes(greeting, "little") < GREETING_BYTES_MAX:
+        raise unreachable(address, "what listens there is something else")
 
 
 def kind_on(workers: Mapping[str, Mapping[str, Any]], asked: EngineKind, at: str) -> EngineKind:
