@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from socket import create_server
+from socket import create_connection, create_server
+from threading import Thread
 from typing import Any
 
 import apsw
@@ -22,7 +24,7 @@ from core.cluster import CONNECT_S
 from core.cluster_shards import differences, grounds_made, identity_here
 from core.market.synthetic import MarketSpec
 from tests.cluster_here import HOST, Cluster, free_port
-from tests.commands import Shell, body, make_store
+from tests.commands import EASY, Shell, body, make_store
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SPEC = """kind: sweep-spec
@@ -32,7 +34,7 @@ min_positions: 1
 top: 2
 method: grid
 axes:
-  - {path: trade.stop_loss_atr, range: [1.0, 4.0, STEP]}
+  - {path: trade.stop_loss_atr, range: [1.0, 4.0, 0.1]}
   - {path: indicators.adx_window_bars, values: [10, 14]}
   - {path: trade.take_profit_atr, range: [4.1, 8.0, 0.1]}
 """
@@ -64,12 +66,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(autouse=True)
 def spec(shell: Shell) -> None:
-    write_spec(shell, "0.2")
-
-
-def write_spec(shell: Shell, step: str) -> None:
-    """A sweep of 1,280 rows at 0.2; finer steps make it longer."""
-    (shell.folder / "spec.yaml").write_text(SPEC.replace("STEP", step))
+    (shell.folder / "spec.yaml").write_text(SPEC)
 
 
 def started(folder: Path, *arguments: str | Path) -> subprocess.Popen[str]:
@@ -88,6 +85,16 @@ def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
     out, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     return dict(json.loads(out)["data"])
+
+
+@pytest.fixture(scope="module")
+def local(store: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the same sweep says that ran on this machine alone."""
+    folder = tmp_path_factory.mktemp("local")
+    (folder / "easy.yaml").write_text(EASY)
+    (folder / "spec.yaml").write_text(SPEC)
+    found = ended(started(folder, "spec.yaml", "--store", store))
+    return {**found, "best": body(folder / found["top"])}
 
 
 def shard_count(folder: Path) -> int:
@@ -126,10 +133,8 @@ def sent(cluster: Cluster) -> list[tuple[int, int]]:
 
 
 def test_a_cluster_gives_what_this_machine_gives_and_is_sent_the_bars_once(
-    shell: Shell, store: Path, cluster: Cluster
+    shell: Shell, store: Path, cluster: Cluster, local: dict[str, Any]
 ) -> None:
-    here = started(shell.folder, "spec.yaml", "--store", store, "--root", "here")
-    local = ended(here)
     arguments = ("sweep", "spec.yaml", "--store", store, "--json", "--cluster", cluster.address)
 
     assert shell(*arguments) == 0, shell.err
@@ -140,19 +145,18 @@ def test_a_cluster_gives_what_this_machine_gives_and_is_sent_the_bars_once(
 
     assert far["result_hash"] == json.loads(shell.out)["data"]["result_hash"]
     assert far["result_hash"] == local["result_hash"]
-    assert body(Path(far["top"])) == body(shell.folder / local["top"])
+    assert body(Path(far["top"])) == local["best"]
     assert far["cpu_s"] < local["cpu_s"]  # this process only handed out
     assert [made for made, _ in first] == [1, 1]
     assert sum(came for _, came in first) == 1  # one was told by the scheduler, one by the other
     assert [made for made, _ in second] == [1, 1]  # by its hash the engine was at hand
 
 
+@pytest.mark.proof
 def test_the_shards_of_a_killed_worker_are_done_by_another(
-    shell: Shell, store: Path, tmp_path: Path
+    shell: Shell, store: Path, tmp_path: Path, local: dict[str, Any]
 ) -> None:
-    write_spec(shell, "0.05")
     with clustered(tmp_path / "cluster", 2) as made:
-        local = ended(started(shell.folder, "spec.yaml", "--store", store, "--root", "here"))
         process = started(shell.folder, "spec.yaml", "--store", store, "--cluster", made.address)
         wait_for_shards(shell.folder, 2, process)
         made.workers[0].send_signal(signal.SIGKILL)
@@ -164,11 +168,10 @@ def test_the_shards_of_a_killed_worker_are_done_by_another(
     assert json.loads(out)["data"]["evaluated_now"] == local["evaluated"]
 
 
-@pytest.mark.parametrize("where", ["here", "cluster"])
+@pytest.mark.parametrize("where", ["here", pytest.param("cluster", marks=pytest.mark.proof)])
 def test_a_search_whose_scheduler_is_lost_is_gone_on_with(
-    shell: Shell, store: Path, tmp_path: Path, where: str
+    shell: Shell, store: Path, tmp_path: Path, where: str, local: dict[str, Any]
 ) -> None:
-    write_spec(shell, "0.05")
     with clustered(tmp_path / "cluster", 1) as made:
         process = started(shell.folder, "spec.yaml", "--store", store, "--cluster", made.address)
         wait_for_shards(shell.folder, 2, process)
@@ -190,16 +193,15 @@ def test_a_search_whose_scheduler_is_lost_is_gone_on_with(
     else:
         with clustered(tmp_path / "another", 1) as other:
             data = ended(started(shell.folder, *resumed, "--cluster", other.address))
-    whole = ended(started(shell.folder, "spec.yaml", "--store", store, "--root", "here"))
-    assert data["result_hash"] == whole["result_hash"]
+    assert data["result_hash"] == local["result_hash"]
     assert kept >= 2
-    assert 0 < data["evaluated_now"] < whole["evaluated"]
+    assert 0 < data["evaluated_now"] < local["evaluated"]
 
 
+@pytest.mark.proof
 def test_a_search_on_a_cluster_stops_at_ctrl_c_and_is_gone_on_with(
     shell: Shell, store: Path, cluster: Cluster
 ) -> None:
-    write_spec(shell, "0.05")
     process = started(shell.folder, "spec.yaml", "--store", store, "--cluster", cluster.address)
     wait_for_shards(shell.folder, 1, process)
 
@@ -217,7 +219,6 @@ def test_a_search_on_a_cluster_stops_at_ctrl_c_and_is_gone_on_with(
 def test_a_search_that_no_worker_is_left_for_stops_at_ctrl_c(
     shell: Shell, store: Path, tmp_path: Path
 ) -> None:
-    write_spec(shell, "0.05")
     with clustered(tmp_path / "cluster", 1) as made:
         process = started(shell.folder, "spec.yaml", "--store", store, "--cluster", made.address)
         wait_for_shards(shell.folder, 1, process)
@@ -228,6 +229,29 @@ def test_a_search_that_no_worker_is_left_for_stops_at_ctrl_c(
         _, said = process.communicate(timeout=20)
 
     assert process.returncode == 130, said
+
+
+@pytest.mark.proof
+def test_the_demonstration_ends_equal_and_leaves_no_process(tmp_path: Path) -> None:
+    script = REPOSITORY / "pipelines" / "cluster_demo.sh"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    root = tmp_path / "my demo"
+
+    done = subprocess.run(
+        ["bash", str(script)],
+        env={**os.environ, "PATH": path, "DEMO_ROOT": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "equal"
+    assert "was killed" in done.stdout
+    place = json.loads((root / "scheduler.json").read_text())["address"]
+    with pytest.raises(ConnectionRefusedError):
+        create_connection((HOST, int(place.rsplit(":", 1)[1])), timeout=2.0)
 
 
 @pytest.mark.proof
@@ -303,7 +327,6 @@ def test_shards_for_gpus_go_to_the_workers_that_offer_one(
         assert shell(*at, made.address) == 3
         assert "GPUs 1;" in shell.err
         assert shell.error()[0].startswith("error: no CUDA device can be used")
-        assert shell(*at, made.address, "--engine", "cpu", "--force") == 0, shell.err
 
 
 @pytest.mark.parametrize(
@@ -333,22 +356,26 @@ def test_nobody_at_the_address_is_said_at_once(shell: Shell, store: Path) -> Non
 @pytest.mark.parametrize(
     ("greeting", "words"),
     [
-        (b"", f"nothing was said within {CONNECT_S // 2} s"),
-        (b"SSH-2.0-x", "what listens there is something else"),
+        pytest.param(b"", f"nothing was said within {CONNECT_S // 2} s", marks=pytest.mark.proof),
+        (b"SSH-2.0-", "what listens there is something else"),
     ],
 )
 def test_something_else_at_the_address_is_said(
     shell: Shell, store: Path, greeting: bytes, words: str
 ) -> None:
+    def greet() -> None:
+        with server.accept()[0] as caller:
+            caller.sendall(greeting)
+            caller.recv(1)  # until the caller leaves
+
     with create_server((HOST, 0)) as server:
-        if greeting:
-            from threading import Thread
-
-            Thread(target=lambda: server.accept()[0].sendall(greeting)).start()
+        greeter = Thread(target=greet)
+        greeter.start()
         address = f"tcp://{HOST}:{server.getsockname()[1]}"
+        code = shell("sweep", "spec.yaml", "--store", store, "--cluster", address)
+        greeter.join()
 
-        assert shell("sweep", "spec.yaml", "--store", store, "--cluster", address) == 4
-
+    assert code == 4
     assert shell.error()[0] == f"error: no scheduler answers: {words}"
 
 
