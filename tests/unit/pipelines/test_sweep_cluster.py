@@ -23,6 +23,8 @@ from core.clock import sleep_s
 from core.cluster import CONNECT_S
 from core.cluster_shards import differences, grounds_made, identity_here
 from core.market.synthetic import MarketSpec
+from core.store.shards import opened
+from pipelines.sweep_search import rows_per_pass
 from tests.cluster_here import HOST, Cluster, free_port
 from tests.commands import EASY, Shell, body, make_store
 
@@ -301,6 +303,15 @@ def test_a_worker_that_comes_later_is_looked_at_with_every_shard(cluster: Cluste
 
         with pytest.raises(RefusedError, match=r"perpkit is 0\.0\.9 here, 0\.1\.0 there"):
             job.result()
+
+
+def test_a_pass_over_a_grid_grows_with_the_workers_that_began_it(tmp_path: Path) -> None:
+    with opened(tmp_path / "few.sqlite", {}) as journal:
+        assert rows_per_pass(journal, 4) == 20_000
+    with opened(tmp_path / "many.sqlite", {}) as journal:
+        assert rows_per_pass(journal, 100) == 500_000
+    with opened(tmp_path / "many.sqlite", {}) as journal:
+        assert rows_per_pass(journal, 2) == 500_000  # its shards must be the same ones
 
 
 def test_what_differs_is_named() -> None:
