@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import pickle
 import platform
 import socket
 from collections.abc import Callable, Mapping
@@ -28,6 +27,7 @@ from core.cluster_shards import (
     begin_no_further,
     differences,
     identity_here,
+    pickled_ground,
     python_minor,
     run_shard,
     unlike,
@@ -124,10 +124,10 @@ class ClusterCrew:
             found = self._alike()
             self.kind = kind_on(found, kind, address)
             self.workers = seats(found, self.kind)
-            self._pickled = pickle.dumps(ground, protocol=5)
-            self.ground_sha256 = sha256_hex(self._pickled)
+            pickled = pickled_ground(ground)
+            self.ground_sha256 = sha256_hex(pickled)
             self._ground = self._client.submit(
-                as_sent, self._pickled, key=f"perpkit-ground-{self.ground_sha256}"
+                as_sent, pickled, key=f"perpkit-ground-{self.ground_sha256}"
             )
             self._client.subscribe_topic("all", self._heard)
         except BaseException:
@@ -135,7 +135,7 @@ class ClusterCrew:
             raise
         on_gpu = self.kind == "cuda"
         self.shard_symbol_bars = GPU_SHARD_SYMBOL_BARS if on_gpu else CPU_SHARD_SYMBOL_BARS
-        size = len(self._pickled) / 1e6
+        size = len(pickled) / 1e6
         note(
             f"cluster {address}: workers {len(found):,},"
             f" {'GPUs' if on_gpu else 'threads'} {self.workers:,}; {size:,.1f} MB to each"

@@ -7,6 +7,7 @@ first shard that asks, and has them at hand for the next.
 from __future__ import annotations
 
 import functools
+import io
 import pickle
 import platform
 import threading
@@ -15,7 +16,9 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Any, Final
+
+from pydantic import BaseModel
 
 from core.artifacts.hashing import sha256_hex
 from core.clock import thread_cpu_s
@@ -26,6 +29,7 @@ from core.errors import RefusedError
 from core.simulate import Window
 from kernel.jit import kernel_id
 
+FIELDS_SET: Final = "__pydantic_fields_set__"
 ENGINES_MAX: Final = 2
 """Engines that a worker has at hand: that of the search, and that of one beside it."""
 
@@ -82,6 +86,33 @@ class Workshop:
 
 
 WORKSHOP: Final = Workshop()
+
+
+class SteadyPickler(pickle.Pickler):
+    """Pickles equal grounds to equal bytes: a model tells which fields were given in a set."""
+
+    def reducer_override(self, thing: object) -> Any:
+        """How a model is made again, its set of names in order."""
+        if not isinstance(thing, BaseModel):
+            return NotImplemented
+        made: Any = thing.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+        function, arguments, state = made[:3]
+        names = SteadySet(state[FIELDS_SET])
+        return function, arguments, {**state, FIELDS_SET: names}
+
+
+class SteadySet(set[str]):
+    """A set whose pickle does not hang on the order in which chance has put it."""
+
+    def __reduce__(self) -> tuple[type[set[str]], tuple[list[str]]]:
+        return set, (sorted(self),)
+
+
+def pickled_ground(ground: Ground) -> bytes:
+    """A ground as it is sent: the same bytes for the same ground, in every process."""
+    out = io.BytesIO()
+    SteadyPickler(out, protocol=pickle.HIGHEST_PROTOCOL).dump(ground)
+    return out.getvalue()
 
 
 def run_shard(ticket: Ticket, levels: Levels, pickled: bytes) -> Worked:
