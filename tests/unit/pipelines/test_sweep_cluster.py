@@ -101,15 +101,23 @@ def local(store: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
 
 def shard_count(folder: Path) -> int:
     """Shards that the journal of the only sweep has."""
+    return journalled(folder)[0]
+
+
+def journalled(folder: Path) -> tuple[int, int]:
+    """Shards and rows that the journal of the only sweep has."""
     found = list(folder.glob("artifacts/*/*/sweeps/*.journal.sqlite"))
     if not found:
-        return 0
+        return 0, 0
     connection = apsw.Connection(str(found[0]))
     connection.set_busy_timeout(10_000)
     try:
-        return int(connection.execute("SELECT count(*) FROM shards").get)
+        query = "SELECT count(*), total(row_count) FROM shards"
+        shards, rows = connection.execute(query).get
     except apsw.SQLError:  # its tables are not made yet
-        return 0
+        return 0, 0
+    else:
+        return int(shards), int(rows)
     finally:
         connection.close()
 
@@ -211,7 +219,7 @@ def test_a_search_on_a_cluster_stops_at_ctrl_c_and_is_gone_on_with(
 
     assert process.returncode == 130, said
     assert json.loads(out)["data"]["interrupted"]
-    done = json.loads(out)["data"]["evaluated"]
+    done = journalled(shell.folder)[1]
     data = ended(started(shell.folder, "--resume", "latest", "--cluster", cluster.address))
     assert data["evaluated_now"] == data["evaluated"] - done > 0
 
@@ -230,6 +238,42 @@ def test_a_search_that_no_worker_is_left_for_stops_at_ctrl_c(
         _, said = process.communicate(timeout=20)
 
     assert process.returncode == 130, said
+
+
+@pytest.mark.proof
+def test_a_worker_that_comes_after_all_were_lost_goes_on(
+    shell: Shell, store: Path, tmp_path: Path, local: dict[str, Any]
+) -> None:
+    with clustered(tmp_path / "cluster", 1) as made:
+        process = started(shell.folder, "spec.yaml", "--store", store, "--cluster", made.address)
+        wait_for_shards(shell.folder, 1, process)
+        made.workers[0].kill()
+        sleep_s(1.0)
+        made.add_worker()
+        data = ended(process)
+
+    assert data["result_hash"] == local["result_hash"]
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize(
+    "method",
+    [
+        "tpe\nseed: 4\nbudget: {trials: 600}",
+        "successive_halving\nseed: 4\nbudget: {trials: 600}",
+    ],
+)
+def test_a_search_that_draws_its_rows_gives_the_same_too(
+    shell: Shell, store: Path, cluster: Cluster, method: str
+) -> None:
+    (shell.folder / "spec.yaml").write_text(SPEC.replace("method: grid", f"method: {method}"))
+    at = ("spec.yaml", "--store", store)
+
+    here = ended(started(shell.folder, *at, "--root", "here"))
+    far = ended(started(shell.folder, *at, "--cluster", cluster.address))
+
+    assert far["result_hash"] == here["result_hash"]
+    assert far["evaluated_now"] == here["evaluated_now"] > 0
 
 
 @pytest.mark.proof
