@@ -39,6 +39,10 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## Run the main job: DATA=candles.parquet, or a synthetic market (SEED=2, EDGE=0: no edge)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" DATA="$(DATA)" EDGE="$(EDGE)" bash pipelines/demo.sh
 
+.PHONY: cluster-demo
+cluster-demo: $(STAMP) ## Sweep on a scheduler and two workers of this machine, one killed in the middle
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash pipelines/cluster_demo.sh
+
 .PHONY: test
 test: $(STAMP) ## Run the tests, but for the long proofs
 	@$(BIN)/python -m pytest -q -m "not proof and not gpu"

@@ -52,6 +52,14 @@ EngineName = Annotated[
     EngineChoice,
     typer.Option("--engine", help="auto takes a GPU if one can be used; results are equal."),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="tcp://HOST:PORT",
+        help="Have the workers of this Dask cluster run the rows; results are equal.",
+    ),
+]
 Memory = Annotated[
     int, typer.Option("--memory", metavar="MIB", min=1, help="For indicator series, in MiB.")
 ]
@@ -69,6 +77,7 @@ def sweep(  # noqa: PLR0913
     initial_equity_usd: Equity = None,
     threads: Threads = None,
     engine: EngineName = EngineChoice.AUTO,
+    cluster: Cluster = None,
     memory_mib: Memory = 1024,
     resume: Resume = None,
     root: Root = Path(),
@@ -92,6 +101,10 @@ def sweep(  # noqa: PLR0913
     from pipelines.sweep import SweepRequest, run
     from pipelines.sweep_resume import refuse_beside, resumed
 
+    if cluster is not None:
+        from core.cluster import cluster_address
+
+        cluster = cluster_address(cluster, threads)
     refuse_beside(resume, spec, initial_equity_usd, run_id, force=force)
     request = SweepRequest(
         spec=spec or Path(),
@@ -101,6 +114,7 @@ def sweep(  # noqa: PLR0913
         initial_equity_usd=10_000.0 if initial_equity_usd is None else initial_equity_usd,
         threads=threads,
         engine=engine.value,
+        cluster=cluster,
         memory_bytes=memory_mib << 20,
         force=force,
     )

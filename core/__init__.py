@@ -41,6 +41,8 @@ Many runs and what holds of them:
     search/          which points to evaluate next when not all can be
     overrides        values of single symbols beside those of the rows
     crew             who runs the shards of a search: threads, GPUs or others
+    cluster          who runs them on many machines: the workers of a Dask cluster
+    cluster_shards   what such a worker does
     gpu              rows of parameters on the GPUs of this machine
     engine           rows of parameters over one window, each series made once
     grid             all rows over one block at once, in threads

@@ -52,7 +52,10 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """What the command line asked for; `journal` is that of a search to be gone on with."""
+    """What the command line asked for; `journal` is that of a search to be gone on with.
+
+    `cluster` is the address of a scheduler whose workers run the shards.
+    """
 
     spec: Path
     store: Path
@@ -61,6 +64,7 @@ class SweepRequest:
     initial_equity_usd: float = 10_000.0
     threads: int | None = None
     engine: EngineKind = "cpu"
+    cluster: str | None = None
     memory_bytes: int = MEMORY_BYTES
     force: bool = False
     journal: Path | None = None
@@ -198,7 +202,7 @@ def _journalled(
     began_s, began_cpu_s = monotonic_s(), cpu_s()
     asked = search_sha256(search, request.initial_equity_usd)
     trials = Trials(request.root, running.run.run_id, asked, search, clock)
-    crew = crew_of(request, search)
+    crew = crew_of(request, search, note)
     runner = RowRunner(search, journal, trials, crew, progress, expected_rows(search))
     try:
         if search.loaded.spec.method == "grid":

@@ -22,6 +22,7 @@ from core.search.proposer import Proposer
 from core.search.space import Space, space_of
 from core.search.tpe import Tpe
 from core.simulate import Window, rows_of
+from core.store.shards import ShardJournal
 from kernel.records import STATS, Records
 from pipelines.sweep_results import Found, Search
 from pipelines.sweep_rows import RowRunner
@@ -31,7 +32,9 @@ from schemas.sweep import Budget, HalvingOptions, SweepSpec, TpeOptions
 Note = Callable[[str], None]
 
 ROWS_PER_PASS = 20_000
-"""Rows of a grid that are cut into shards at once."""
+"""Rows of a grid that are cut into shards at once, at least."""
+ROWS_PER_WORKER = 5_000
+"""Rows for each worker of a pass, at whose end they wait for the last: some 30 shards."""
 HALVING_ROWS_MAX = 1_000_000
 """Points of a first rung whose budget counts seconds alone."""
 
@@ -50,10 +53,11 @@ def first_rows(spec: SweepSpec, grid: Grid, base: Strategy, place: Place) -> Exp
 def grid_rows(search: Search, runner: RowRunner) -> Found:
     """Figures of every row; a signal leaves the rest out."""
     total = search.expansion.row_count
+    length = rows_per_pass(runner.journal, runner.crew.workers)
     found = Found(np.zeros(total, STATS), np.zeros(total, np.bool_))
     try:
-        for start in range(0, total, ROWS_PER_PASS):
-            stop = min(start + ROWS_PER_PASS, total)
+        for start in range(0, total, length):
+            stop = min(start + length, total)
             part = runner.run(search.expansion.levels[start:stop], search.window)
             found.stats[start:stop], found.done[start:stop] = part.stats, part.done
             if runner.exit_code != EXIT_DONE:
@@ -61,6 +65,12 @@ def grid_rows(search: Search, runner: RowRunner) -> Found:
     except KeyboardInterrupt as error:  # between two shards; what is done is kept
         runner.exit_code = signal_exit_code(error)
     return replace(found, exit_code=runner.exit_code)
+
+
+def rows_per_pass(journal: ShardJournal, workers: int) -> int:
+    """How many rows of a grid are cut into shards at once, as when the journal was begun."""
+    length = max(ROWS_PER_PASS, ROWS_PER_WORKER * workers)
+    return int(journal.note("rows_per_pass", str(length)))
 
 
 def search_rows(search: Search, runner: RowRunner, note: Note) -> tuple[Search, Found]:
