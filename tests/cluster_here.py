@@ -60,6 +60,13 @@ class Cluster:
         self.workers.append(worker)
         return worker
 
+    def wait_for_workers(self) -> None:
+        """Return when all of them have registered."""
+        give_up_s = monotonic_s() + WAIT_S
+        while self.logs().count("Registered to:") < len(self.workers):
+            assert monotonic_s() < give_up_s, self.logs()
+            sleep_s(0.05)
+
     def stop(self) -> None:
         """Nothing of it is left."""
         for process in (*self.workers, self.scheduler):

@@ -63,6 +63,7 @@ def clustered(folder: Path, worker_count: int) -> Iterator[Cluster]:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Two workers that no test harms."""
     with clustered(tmp_path_factory.mktemp("cluster"), 2) as made:
+        made.wait_for_workers()
         yield made
 
 
@@ -368,16 +369,25 @@ def test_what_differs_is_named() -> None:
     ]
 
 
-def test_shards_for_gpus_go_to_the_workers_that_offer_one(
-    shell: Shell, store: Path, tmp_path: Path, cluster: Cluster
+def test_gpus_that_no_worker_offers_are_refused(
+    shell: Shell, store: Path, cluster: Cluster
 ) -> None:
     at = ("sweep", "spec.yaml", "--store", store, "--cluster")
+
     assert shell(*at, cluster.address, "--engine", "cuda") == 3
     assert shell.error()[0] == "error: no worker of the cluster offers a GPU"
 
-    # This one offers what it has not: its own error says that the shard came to it.
-    with clustered(tmp_path / "cluster", 0) as made:
+
+@pytest.mark.proof
+def test_shards_for_gpus_go_to_the_workers_that_offer_one(
+    shell: Shell, store: Path, tmp_path: Path
+) -> None:
+    at = ("sweep", "spec.yaml", "--store", store, "--cluster")
+
+    # One of two offers what it has not: its own error says that the shard came to it.
+    with clustered(tmp_path / "cluster", 1) as made:
         made.add_worker("--resources", "GPU=1", CUDA_VISIBLE_DEVICES="")
+        made.wait_for_workers()
         assert shell(*at, made.address) == 3
         assert "GPUs 1;" in shell.err
         assert shell.error()[0].startswith("error: no CUDA device can be used")
