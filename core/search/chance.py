@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from core.constraints import Floats, Levels
-from core.search.proposer import Draws
+from core.search.proposer import Draws, DrawsTold
 from core.search.space import Space
 
 BATCH_COUNT = 512
 
 
-class AtRandom:
+class AtRandom(DrawsTold):
     """Each open axis takes each of its levels with equal chance; no point comes twice.
 
     A gate opens as often as its parent's levels say, however many points lie behind it.
@@ -21,21 +21,6 @@ class AtRandom:
 
     def __init__(self, space: Space, seed: int) -> None:
         self._draws = Draws(space, np.random.default_rng(seed))
-
-    @property
-    def duplicate_count(self) -> int:
-        """Points drawn again."""
-        return self._draws.duplicate_count
-
-    @property
-    def excluded_count(self) -> int:
-        """Points drawn that break a condition."""
-        return self._draws.excluded_count
-
-    @property
-    def exhausted(self) -> bool:
-        """True once no further point was found."""
-        return self._draws.exhausted
 
     def ask(self, count: int) -> Levels:
         """Up to `count` new valid points."""

@@ -33,19 +33,19 @@ class Halving:
         assert eta >= 2, eta
         assert 0.0 < first_frac <= 1.0, first_frac
         self.eta = eta
-        self._draws = AtRandom(space, seed)
-        levels = self._draws.ask(count)
+        self._points = AtRandom(space, seed)
+        levels = self._points.ask(count)
         self._rung: Rung | None = Rung(np.arange(len(levels)), levels, first_frac)
 
     @property
     def duplicate_count(self) -> int:
         """Points drawn again."""
-        return self._draws.duplicate_count
+        return self._points.duplicate_count
 
     @property
     def excluded_count(self) -> int:
         """Points drawn that break a condition."""
-        return self._draws.excluded_count
+        return self._points.excluded_count
 
     @property
     def exhausted(self) -> bool:

@@ -126,3 +126,24 @@ class Draws:
                 new[row] &= key not in self._seen
             found.append(numbers[new])
         return self.chance.permutation(np.concatenate(found))
+
+
+class DrawsTold:
+    """What a proposer that draws says of its draws, which are its `_draws`."""
+
+    _draws: Draws
+
+    @property
+    def duplicate_count(self) -> int:
+        """Points drawn again."""
+        return self._draws.duplicate_count
+
+    @property
+    def excluded_count(self) -> int:
+        """Points drawn that break a condition."""
+        return self._draws.excluded_count
+
+    @property
+    def exhausted(self) -> bool:
+        """True once no further point was found."""
+        return self._draws.exhausted

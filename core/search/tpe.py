@@ -15,7 +15,7 @@ import numpy as np
 from core.constraints import Bools, Floats, Levels
 from core.search.densities import best_of, density
 from core.search.joint import joint_points
-from core.search.proposer import Draws
+from core.search.proposer import Draws, DrawsTold
 from core.search.space import Space
 
 START_COUNT = 32
@@ -30,7 +30,7 @@ usual for one point at a time, a batch crowds where few points were and ends far
 MODEL_ROUNDS = 4
 
 
-class Tpe:
+class Tpe(DrawsTold):
     """Draws in batches of max(16, told / 20) points, from a model of all that was told."""
 
     def __init__(self, space: Space, seed: int, *, multivariate: bool = False) -> None:
@@ -46,21 +46,6 @@ class Tpe:
     def batch_count(self) -> int:
         """Points that are best asked for at once."""
         return max(BATCH_MIN_COUNT, int(self.told_count * BATCH_TOLD_FRAC))
-
-    @property
-    def duplicate_count(self) -> int:
-        """Points drawn again."""
-        return self._draws.duplicate_count
-
-    @property
-    def excluded_count(self) -> int:
-        """Points drawn that break a condition."""
-        return self._draws.excluded_count
-
-    @property
-    def exhausted(self) -> bool:
-        """True once no further point was found."""
-        return self._draws.exhausted
 
     @property
     def good_count(self) -> int:
