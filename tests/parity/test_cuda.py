@@ -23,7 +23,7 @@ from pipelines import ptx_report
 from tests.parity import cuda_probe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TASK = (26, 60, 2)
+TASK = (26, 60, 1)
 SIMULATED = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
 
 

@@ -307,7 +307,7 @@ def stopped(folder: Path, store: Path, number: signal.Signals, *options: str) ->
             give_up_s = monotonic_s() + 60.0
             while not list(folder.glob("state/ledger.sqlite")) and monotonic_s() < give_up_s:
                 sleep_s(0.02)
-            sleep_s(2.0)
+            sleep_s(1.0)
             os.kill(process.pid, number)
             code = process.wait(timeout=60.0)
         finally:
