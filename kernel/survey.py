@@ -118,7 +118,7 @@ def has_waited(marks: Records, s: int, t: int, seen: Survey, params: Params) -> 
     return waited
 
 
-@device
+@part
 def survey_market(
     market: Market, columns: Columns, params: Params, marks: Records, seen: Survey, t: int
 ) -> None:
@@ -132,7 +132,7 @@ def survey_market(
         seen.looks[u, w] = 0
 
 
-@device
+@part
 def survey_symbol(
     market: Market,
     columns: Columns,
