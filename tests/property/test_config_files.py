@@ -9,7 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -153,6 +153,7 @@ def allowed(parameter: Parameter) -> st.SearchStrategy[Any]:
     return st.floats(low, high, exclude_min=">" in limits, exclude_max="<" in limits)
 
 
+@settings(max_examples=40)  # each draws every parameter
 @given(st.fixed_dictionaries({each.path: allowed(each) for each in parameters()}))
 def test_a_written_strategy_reads_back_the_same(folder: Path, values: dict[str, Any]) -> None:
     defaults = {each.path: each.default for each in parameters()}
