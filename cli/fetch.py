@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Force, Json, Root, RunId, Store
+from cli.options import VENUE_SYMBOLS, Force, Json, Root, RunId, Store
 
 FromVenue = Annotated[
     str,
@@ -135,7 +135,7 @@ Edge = Annotated[
 
 def fetch(  # noqa: PLR0913
     venue: FromVenue = "",
-    symbols: Symbols = "top:50",
+    symbols: Symbols = VENUE_SYMBOLS,
     kind: Kind = "candles",
     interval: Interval = "1h",
     since: Since = "",

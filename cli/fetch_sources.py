@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cli.options import VENUE_SYMBOLS
 from cli.output import Progress, echo_note, echo_result, echo_text, table_text
 from core.clock import SystemClock
 from core.errors import UsageError
@@ -116,6 +117,18 @@ def _refuse_contradiction(given: Given, *, is_other: bool) -> None:
         raise UsageError(
             "--dry-run shows what a fetch from the venue costs",
             hint="add --venue mainnet, or leave it out",
+        )
+    venue_only = {
+        "--symbols": given.symbols != VENUE_SYMBOLS,
+        "--since": given.since,
+        "--refetch": given.refetch,
+    }
+    named = [option for option, value in venue_only.items() if value]
+    if named and not given.venue:
+        raise UsageError(
+            f"{named[0]} is for a fetch from the venue",
+            hint=f"leave out {named[0]}, or add --venue mainnet; --symbols-count says how many"
+            " symbols --synthetic makes",
         )
     if not (given.venue or is_other or given.resample):
         raise UsageError(

@@ -57,3 +57,6 @@ InitialEquity = Annotated[
 Interval = Annotated[
     str, typer.Option("--interval", metavar="NAME", help="Length of a bar: 1m, 5m, 1h, 4h, 1d ...")
 ]
+
+VENUE_SYMBOLS = "top:50"
+"""Symbols of a fetch from the venue, unless others are named."""

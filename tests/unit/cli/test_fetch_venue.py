@@ -171,6 +171,16 @@ def test_what_is_wrong_is_said_in_three_lines(
     assert said[-1].startswith("  next: ")
 
 
+@pytest.mark.parametrize("option", [["--symbols", "BTC"], ["--since", "30d"], ["--refetch"]])
+@pytest.mark.parametrize("other", [["--synthetic"], ["--from-file", "x.csv"], ["--resample", "2h"]])
+def test_options_of_the_venue_are_not_passed_over_elsewhere(
+    shell: Shell, option: list[str], other: list[str]
+) -> None:
+    assert shell("fetch", *other, *option) == 2
+
+    assert f"{option[0]} is for a fetch from the venue" in shell.error()[0]
+
+
 def test_another_venue_than_ours_is_refused(shell: Shell) -> None:
     assert shell("fetch", "--venue", "https://example.org") == 2
     assert "neither a network of the venue" in shell.err
