@@ -1,0 +1,1 @@
+"""The venue as a client meets it, without a socket.  Pure."""

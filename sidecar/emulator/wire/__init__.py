@@ -1,0 +1,1 @@
+"""The venue's protocol: bytes to requests, state to replies.  Pure."""
