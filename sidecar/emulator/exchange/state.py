@@ -83,6 +83,8 @@ class Order(Struct):
     builder_fee_tenths: int = 0
     """The builder's share in tenths of a basis point."""
     twap_id: int | None = None
+    is_liquidation: bool = False
+    """Sent by the venue for an account below maintenance: no fee, fills say so."""
     status: str = "open"
     status_ms: int = 0
 
