@@ -11,6 +11,7 @@ One step:
 
     machine      `step`: time up to now, then one request
     admission    may this signed request in: nonce, agent, expiry, request budget
+    approvals    agents, builders, referral codes
     clockwork    what falls due by itself: samples, funding, slices, scheduled cancels
 
 Orders:
