@@ -8,4 +8,11 @@ Actions:
     user_signed       actions that only the master key may sign
     exchange_replies  what the venue answers to an action
     errors            bodies that are no request at all
+
+Queries and streams:
+
+    view              what replies and frames are made from
+    info              a body posted to `/info`, answered
+    frames            stream messages that all may see, and those about a subscription
+    frames_user       stream messages about one user
 """
