@@ -12,6 +12,8 @@ One step:
     machine      `step`: time up to now, then one request
     admission    may this signed request in: nonce, agent, expiry, request budget
     approvals    agents, builders, referral codes
+    market       the market moves: books, marks, triggers, liquidations
+    listing      coins that begin and end, rules that the operator changes
     clockwork    what falls due by itself: samples, funding, slices, scheduled cancels
 
 Orders:

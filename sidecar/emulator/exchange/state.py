@@ -41,6 +41,10 @@ class Rules(Struct):
     dms_volume_micros: int = 1_000_000 * 1_000_000
     dms_ahead_ms: int = 5_000
     dms_fires_per_day: int = 10
+    oracle_band_frac: float = 0.9
+    """How far from the oracle price a limit may be."""
+    twap_minutes_min: int = 5
+    twap_minutes_max: int = 1_440
     agent_valid_ms: int = 90 * 86_400_000
     agent_valid_ms_max: int = 180 * 86_400_000
     agents_named_max: int = 3
@@ -79,6 +83,8 @@ class Order(Struct):
     is_triggered: bool = False
     children: list[int] = field(default_factory=list)
     parent_oid: int | None = None
+    siblings: list[int] = field(default_factory=list)
+    """The other stop or target of its group, which its fill ends."""
     builder: str | None = None
     builder_fee_tenths: int = 0
     """The builder's share in tenths of a basis point."""
@@ -119,6 +125,8 @@ class Quote(Struct):
     pressure_ticks: float = 0.0
     move_count: int = 0
     eaten: dict[int, int] = field(default_factory=dict)
+    push_ticks: float = 0.0
+    """Impact of trades since the last move; it joins the pressure with the next."""
 
 
 class Coin(Struct):
@@ -144,6 +152,8 @@ class Coin(Struct):
     """False before its listing; such a coin is not in the universe yet."""
     is_delisted: bool = False
     is_halted: bool = False
+    has_background: bool = True
+    """False: only clients' orders are in its book."""
     open_interest_cap_micros: int | None = None
     bids: Ladder = field(default_factory=Ladder)
     asks: Ladder = field(default_factory=Ladder)
@@ -358,3 +368,6 @@ class VenueState(Struct):
     """When funding falls due next."""
     next_sample_ms: int = 0
     """When the premium is sampled next."""
+    armed: dict[str, int] = field(default_factory=dict)
+    """Accounts with a scheduled cancel, and when it fires."""
+    running_twaps: list[int] = field(default_factory=list)
