@@ -48,6 +48,10 @@ class Rules(Struct):
     agent_valid_ms: int = 90 * 86_400_000
     agent_valid_ms_max: int = 180 * 86_400_000
     agents_named_max: int = 3
+    sub_account_volume_micros: int = 100_000 * 1_000_000
+    sub_accounts_max: int = 10
+    liquidation_whole_micros: int = 100_000 * 1_000_000
+    """Positions above this are liquidated in part first."""
     limits_on: bool = True
     """Address budgets and request weights; load tests switch them off."""
 
@@ -173,6 +177,14 @@ class Coin(Struct):
     open_interest_lots: int = 0
     hour_volumes: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Lots and micros traded by hour (ms of its start), the last 24 kept."""
+    hour_ms: int = 0
+    hour_ticks: list[int] = field(default_factory=list)
+    """Marks at the start of the last hours, at most 24, from which the price of a day ago comes."""
+    known_rate_1h: float | None = None
+    """The tape's rate for the hour that ends next."""
+    fee_scale_hundredths: int = 100
+    """The deployer's fee scale of a coin of another dex."""
+    growth_mode: bool = False
     trades: list[PublicTrade] = field(default_factory=list)
     """The newest, oldest first; bounded."""
     bars: dict[str, list[Bar]] = field(default_factory=dict)
@@ -212,6 +224,7 @@ class Position(Struct):
     isolated_micros: int = 0
     funding_open_micros: int = 0
     funding_change_micros: int = 0
+    """Funding that it paid since it was opened and since its size changed; below 0 when it got."""
     cooldown_until_ms: int = 0
     """Set after a partial liquidation."""
 
@@ -332,6 +345,13 @@ class Account(Struct):
     """When the scheduled cancel fires."""
     dms_fired: dict[int, int] = field(default_factory=dict)
     """Fires by UTC day."""
+    fee_day_ms: int = -1
+    fee_rates_e8: tuple[int, int] = (0, 0)
+    """Taker and maker rate of the day `fee_day_ms`, in 1e-8, before discounts."""
+    funding_micros: dict[str, int] = field(default_factory=dict)
+    """Funding that it ever paid, by coin."""
+    deposited_micros: int = 0
+    """Money that came in less what went out, transfers included."""
     equity: list[tuple[int, int, int]] = field(default_factory=list)
     """(ms, account value, profit since the start) in micros, sampled hourly for `portfolio`."""
 
@@ -359,6 +379,9 @@ class VenueState(Struct):
     next_oid: int = 1
     next_tid: int = 1
     next_twap_id: int = 1
+    next_liquidation_id: int = 1
+    day_volumes: dict[int, int] = field(default_factory=dict)
+    """Notional of all trades by UTC day, of which makers' shares are taken."""
     block: int = 1
     """Rises with every action and every move: the source of hashes."""
     post_only_until_ms: int = 0
