@@ -1,0 +1,120 @@
+"""The venue's port as an ASGI application: `POST /info`, `POST /exchange`, `/ws`.
+
+What is asked and answered is the gateway's; here are bodies, their limit, and connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from sidecar.emulator.gateway.messages import HttpReply
+from sidecar.emulator.host import Host
+from sidecar.emulator.sockets import MESSAGE_BYTES_MAX, WIRE
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+STREAM_PATH: Final = "/ws"
+NOT_FOUND: Final = HttpReply(404, "text/plain", b"")
+TOO_LARGE: Final = HttpReply(
+    413, "text/plain", b"Failed to buffer the request body: length limit exceeded"
+)
+
+
+class VenueApp:
+    """The application of a host."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one WebSocket connection."""
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._stream(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        content_type: str | None = None
+        length = 0
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                content_type = value.decode("latin-1")
+            elif name == b"content-length":
+                length = int(value)
+        body = await _body(receive, length)
+        if body is None:
+            self._host.counts["bodies_too_large"] += 1
+            await _reply(send, TOO_LARGE, is_last=True)
+            return
+        reply = await self._host.post(
+            _peer(scope), scope["method"], scope["path"], content_type, body
+        )
+        if reply.is_lost:
+            scope[WIRE].hang_up()
+            await receive()
+            return
+        await _reply(send, reply)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        opened = NOT_FOUND if scope["path"] != STREAM_PATH else self._host.open(_peer(scope))
+        if isinstance(opened, HttpReply):
+            await _refuse(send, opened)
+            return
+        await send({"type": "websocket.accept"})
+        self._host.opened(opened, scope[WIRE])
+        try:
+            while (message := await receive())["type"] == "websocket.receive":
+                text = message.get("text")
+                if text is None:
+                    text = message["bytes"].decode("utf-8", "replace")
+                self._host.receive(opened, text)
+        finally:
+            self._host.closed(opened)
+
+
+def _peer(scope: Scope) -> str:
+    """The address that limits count by."""
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+async def _body(receive: Receive, length: int) -> bytes | None:
+    """The whole body of a request; None when it is longer than is taken."""
+    if length > MESSAGE_BYTES_MAX:
+        return None
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        return body
+    parts = [body]
+    size = len(body)
+    while message.get("more_body", False):
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > MESSAGE_BYTES_MAX:
+            return None
+    return b"".join(parts)
+
+
+async def _reply(send: Send, reply: HttpReply, *, is_last: bool = False) -> None:
+    headers = [
+        (b"content-type", reply.content_type.encode("latin-1")),
+        (b"content-length", b"%d" % len(reply.body)),
+    ]
+    if is_last:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+async def _refuse(send: Send, reply: HttpReply) -> None:
+    """Answer a handshake with something else than a WebSocket."""
+    headers = [(b"content-type", reply.content_type.encode("latin-1"))]
+    kind = "websocket.http.response"
+    await send({"type": f"{kind}.start", "status": reply.status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": reply.body})
