@@ -34,3 +34,14 @@ class BadShape(BodyError):  # noqa: N818 - the wire's word for it
 
     def __init__(self, text: str = SHAPE_TEXT) -> None:
         super().__init__(text)
+
+
+class TooLarge(BodyError):  # noqa: N818 - the wire's word for it
+    """More bytes than any request has."""
+
+    status = 413
+
+    def __init__(
+        self, text: str = "Failed to buffer the request body: length limit exceeded"
+    ) -> None:
+        super().__init__(text)
