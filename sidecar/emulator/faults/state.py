@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
+
+from sidecar.emulator.exchange.requests import Envelope
+
+Option = bool | int | float | str
 
 
 class Counter(Struct):
@@ -15,3 +19,95 @@ class Counter(Struct):
     seen: int = 0
     hit: int = 0
     had_effect: int = 0
+
+
+class Active(Struct):
+    """A fault in force, or waiting for its time.  Times are venue time; `to_ms` is not in it."""
+
+    number: int
+    fault: str
+    via: str
+    from_ms: int
+    to_ms: int | None
+    options: dict[str, Option]
+    count: int | None = None
+    every: int = 1
+    every_ms: int | None = None
+    chance_frac: float = 1.0
+    user: str | None = None
+    coin: str | None = None
+    channel: str | None = None
+    type: str | None = None
+    session: int | None = None
+    seen: int = 0
+    hit: int = 0
+    next_ms: int | None = None
+    """When it acts by itself."""
+    is_on: bool = False
+    """Whether the venue was changed and is to be changed back."""
+    was: dict[str, int | float | bool | None] = field(default_factory=dict)
+    """What it was before, by the name of what was changed."""
+    free_ms: dict[str, int] = field(default_factory=dict)
+    """When the last bytes on their way to a client have arrived."""
+
+    def whole(self, name: str) -> int:
+        """An option that is a whole number."""
+        return int(self.options[name])
+
+    def number_of(self, name: str) -> float:
+        """An option that is any number."""
+        return float(self.options[name])
+
+    def word(self, name: str) -> str:
+        """An option that is a word."""
+        return str(self.options[name])
+
+    def is_in_force(self, now_ms: int) -> bool:
+        """Whether this is its time."""
+        return self.from_ms <= now_ms and (self.to_ms is None or now_ms < self.to_ms)
+
+
+class HeldText(Struct):
+    """A message on its way: sent at `at_ms`, or when `waits_for_next` lets it go earlier."""
+
+    number: int
+    session: int
+    text: str
+    at_ms: int
+    waits_for_next: bool = False
+
+
+class HeldRequest(Struct):
+    """An action that the venue takes later."""
+
+    number: int
+    at_ms: int
+    envelope: Envelope
+
+
+class Copy(Struct):
+    """A message as it was at a time, for a stale snapshot."""
+
+    at_ms: int
+    text: str
+
+
+class PlaneState(Struct):
+    """Everything that the plane's future depends on."""
+
+    seed: int = 0
+    next_number: int = 1
+    actives: list[Active] = field(default_factory=list)
+    """In the order in which they were added."""
+    counters: dict[str, Counter] = field(default_factory=dict)
+    texts: list[HeldText] = field(default_factory=list)
+    """Each session's in the order in which they were made."""
+    requests: list[HeldRequest] = field(default_factory=list)
+    copies: dict[str, list[Copy]] = field(default_factory=dict)
+    """By stream, oldest first; bounded."""
+    opened_ms: dict[int, int] = field(default_factory=dict)
+    """When each session that is there began."""
+    users: dict[int, list[str]] = field(default_factory=dict)
+    """Accounts whose streams a session subscribed to."""
+    answers: dict[str, bytes] = field(default_factory=dict)
+    """The last answer of each path, while one may be swapped."""
