@@ -70,7 +70,7 @@ class Cadence:
     def begun(self, topic: Topic) -> str | None:
         """The first text of a stream whose changes are counted from it."""
         if topic.kind == "bbo" and topic.coin not in self._best:
-            self._best[topic.coin] = book.levels(self._view.state, topic.coin, 1)
+            self._best[topic.coin] = self._best_of(topic.coin)
         if topic.kind == "fastAssetCtxs":
             text, prices = frames.fast_asset_ctxs(self._view, {})
             if not self._prices:
@@ -146,13 +146,17 @@ class Cadence:
             if not topics:
                 self._best.pop(coin, None)
                 continue
-            best = book.levels(self._view.state, coin, 1)
+            best = self._best_of(coin)
             if self._best.get(coin) == best:
                 continue
             self._best[coin] = best
             text = frames.bbo(self._view, coin)
             for topic, listeners in topics.items():
                 self._streams.spread(now_ms, topic, listeners, text)
+
+    def _best_of(self, coin: str) -> Best:
+        state = self._view.state
+        return book.levels(state, state.coins[coin], 1)
 
     def _say_accounts(self, now_ms: int) -> None:
         users, self._users = self._users, {}

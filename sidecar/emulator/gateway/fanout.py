@@ -81,7 +81,10 @@ class Fanout:
             self._tell_user(user, theirs)
         for coin, rows in trades.items():
             self._cadence.touch_coin(coin)
-            self._send("trades", coin, lambda _, rows=rows: frames.trades(self._view, rows))
+            self._tell_trades(coin, rows)
+
+    def _tell_trades(self, coin: str, rows: list[PublicTrade]) -> None:
+        self._send("trades", coin, lambda _: frames.trades(self._view, rows))
 
     def _tell_user(self, user: str, events: list[Event]) -> None:
         self._cadence.touch_user(user)
@@ -149,7 +152,10 @@ class Fanout:
         view = self._view
         self._send("userFundings", user, lambda _: frames_user.user_fundings(view, user, rows))
         for row in rows:
-            self._send("userEvents", user, lambda _, row=row: frames_user.event_funding(view, row))
+            self._tell_payment(user, row)
+
+    def _tell_payment(self, user: str, row: FundingRow) -> None:
+        self._send("userEvents", user, lambda _: frames_user.event_funding(self._view, row))
 
     def _tell_ledger(self, user: str, rows: list[LedgerRow]) -> None:
         self._send(

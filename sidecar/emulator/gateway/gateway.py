@@ -14,7 +14,7 @@ from sidecar.emulator.exchange.state import VenueState
 from sidecar.emulator.faults.plane import Plane
 from sidecar.emulator.gateway import front
 from sidecar.emulator.gateway.cadence import Cadence
-from sidecar.emulator.gateway.calls import TOO_MANY, Caller, Calls
+from sidecar.emulator.gateway.calls import EXCHANGE, TOO_MANY, Caller, Calls
 from sidecar.emulator.gateway.fanout import Fanout
 from sidecar.emulator.gateway.limits import Peers
 from sidecar.emulator.gateway.messages import Frame, HttpReply
@@ -102,7 +102,7 @@ class Gateway:
         if refused is not None:
             return refused
         caller = Caller(peer, self._peers.of(peer, self.now_ms))
-        if path == front.EXCHANGE:
+        if path == EXCHANGE:
             return self._calls.exchange(caller, body)
         return self._calls.info(caller, body)[0]
 
