@@ -1,0 +1,283 @@
+"""A user's money: margin, positions, spot balances, what may be traded, the past of its value."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from core.market.bars import DAY_MS
+from sidecar.emulator.exchange import margin
+from sidecar.emulator.exchange.state import (
+    Account,
+    Coin,
+    FundingRow,
+    LedgerRow,
+    Position,
+    VenueState,
+)
+from sidecar.emulator.exchange.units import share_micros, usd_text
+from sidecar.emulator.wire.figures import coin_px, coin_size, rate_text
+from sidecar.emulator.wire.requests_info import OfUser, OfUserCoin, OfUserDex, OfUserSpan
+from sidecar.emulator.wire.universe import MAIN_DEX, coin_named, coins_of
+from sidecar.emulator.wire.view import View
+
+ROWS_MAX: Final = 500
+NO_HASH: Final = "0x" + "0" * 64
+PERIODS: Final = (("day", DAY_MS), ("week", 7 * DAY_MS), ("month", 30 * DAY_MS), ("allTime", None))
+POINTS_MAX: Final = 100
+"""Points of a curve; a longer one is thinned."""
+
+
+def account_of(state: VenueState, user: str) -> Account:
+    """The user's account, or an empty one: the venue knows everybody and owes them nothing.
+
+    An agent's address is not its master's: it has nothing.
+    """
+    address = user.lower()
+    return state.accounts.get(address) or Account(address)
+
+
+def clearinghouse_state(view: View, asked: OfUserDex) -> Any:
+    """`clearinghouseState`.  Raises UnknownNameError for an unknown dex."""
+    coins_of(view.state, asked.dex)
+    account = account_of(view.state, asked.user)
+    return margin_state(view.state, account, asked.dex or MAIN_DEX, view.now_ms)
+
+
+def margin_state(state: VenueState, account: Account, dex: str, now_ms: int) -> dict[str, Any]:
+    """Margin and positions of an account on a dex.
+
+    Cross money is the main dex's; another dex shows what its isolated positions hold.  In unified
+    and portfolio mode the money is on the spot side, and here is only what positions use.
+    """
+    held = [
+        (state.coins[name], position)
+        for name, position in account.positions.items()
+        if position.lots and state.coins[name].dex == dex
+    ]
+    cross = [pair for pair in held if not _is_isolated(account, pair[0])]
+    isolated_micros = sum(
+        position.isolated_micros + position.lots * coin.mark_ticks
+        for coin, position in held
+        if _is_isolated(account, coin)
+    )
+    is_main = dex == MAIN_DEX
+    value_micros = _cross_value(state, account, cross) if is_main else 0
+    free_micros = margin.withdrawable_micros(state, account) if is_main else 0
+    is_unified = account.mode != "standard"
+    return {
+        "marginSummary": _summary(account, held, value_micros + isolated_micros),
+        "crossMarginSummary": _summary(account, cross, value_micros),
+        "crossMaintenanceMarginUsed": usd_text(
+            margin.maintenance_micros(state, account) if is_main else 0
+        ),
+        "withdrawable": usd_text(0 if is_unified else free_micros),
+        "assetPositions": [
+            {"type": "oneWay", "position": _position(state, account, coin, position)}
+            for coin, position in held
+        ],
+        "time": now_ms,
+    }
+
+
+def _cross_value(state: VenueState, account: Account, cross: list[tuple[Coin, Position]]) -> int:
+    if account.mode == "standard":
+        return margin.cross_value_micros(state, account)
+    return sum(
+        margin.margin_used_micros(account, coin) + _profit(coin, position)
+        for coin, position in cross
+    )
+
+
+def _summary(
+    account: Account, held: list[tuple[Coin, Position]], value_micros: int
+) -> dict[str, str]:
+    signed = [position.lots * coin.mark_ticks for coin, position in held]
+    used = sum(margin.margin_used_micros(account, coin) for coin, _ in held)
+    return {
+        "accountValue": usd_text(value_micros),
+        "totalNtlPos": usd_text(sum(map(abs, signed))),
+        "totalRawUsd": usd_text(value_micros - sum(signed)),
+        "totalMarginUsed": usd_text(used),
+    }
+
+
+def _is_isolated(account: Account, coin: Coin) -> bool:
+    return margin.leverage_of(account, coin).mode == "isolated"
+
+
+def _profit(coin: Coin, position: Position) -> int:
+    """Unrealised profit at the mark."""
+    entry = position.entry_micros if position.lots > 0 else -position.entry_micros
+    return position.lots * coin.mark_ticks - entry
+
+
+def _position(
+    state: VenueState, account: Account, coin: Coin, position: Position
+) -> dict[str, Any]:
+    profit = _profit(coin, position)
+    leverage = margin.leverage_of(account, coin)
+    entry_px = share_micros(position.entry_micros, 1, abs(position.lots))
+    stake = position.entry_micros / leverage.value
+    liquidation_px = margin.liquidation_px(state, account, coin.name)
+    return {
+        "coin": coin.name,
+        "szi": coin_size(coin, position.lots),
+        "leverage": leverage_row(account, coin),
+        "entryPx": coin_px(coin, entry_px),
+        "positionValue": usd_text(abs(position.lots) * coin.mark_ticks),
+        "unrealizedPnl": usd_text(profit),
+        "returnOnEquity": rate_text(profit / stake if stake else 0.0),
+        "liquidationPx": None if liquidation_px is None else rate_text(liquidation_px),
+        "marginUsed": usd_text(margin.margin_used_micros(account, coin)),
+        "maxLeverage": coin.leverage_max,
+        "cumFunding": {
+            "allTime": usd_text(account.funding_micros.get(coin.name, 0)),
+            "sinceOpen": usd_text(position.funding_open_micros),
+            "sinceChange": usd_text(position.funding_change_micros),
+        },
+    }
+
+
+def leverage_row(account: Account, coin: Coin) -> dict[str, Any]:
+    """Mode and leverage of a coin; `rawUsd` is what an isolated position holds in USD."""
+    leverage = margin.leverage_of(account, coin)
+    row: dict[str, Any] = {"type": leverage.mode, "value": leverage.value}
+    if leverage.mode == "isolated":
+        position = account.positions.get(coin.name)
+        row["rawUsd"] = usd_text(position.isolated_micros if position else 0)
+    return row
+
+
+def spot_clearinghouse_state(view: View, asked: OfUserDex) -> Any:
+    """`spotClearinghouseState`."""
+    return spot_balances(view.state, account_of(view.state, asked.user))
+
+
+def spot_balances(state: VenueState, account: Account) -> dict[str, Any]:
+    """Balances of an account; in unified and portfolio mode the perpetuals' collateral."""
+    total, hold = account.spot_micros, 0
+    if account.mode != "standard":
+        total = margin.account_value_micros(state, account)
+        hold = sum(
+            margin.margin_used_micros(account, state.coins[name])
+            for name, position in account.positions.items()
+            if position.lots
+        )
+    if not total and not hold:
+        return {"balances": []}
+    balance = {
+        "coin": "USDC",
+        "token": 0,
+        "total": usd_text(total),
+        "hold": usd_text(hold),
+        "entryNtl": "0.0",
+    }
+    return {"balances": [balance]}
+
+
+def active_asset_data(view: View, asked: OfUserCoin) -> Any:
+    """`activeAssetData`.  Raises UnknownNameError."""
+    return trading_room(view.state, asked.user, asked.coin)
+
+
+def trading_room(state: VenueState, user: str, name: str) -> dict[str, Any]:
+    """Leverage of a coin and what the user could buy and sell of it.  Raises UnknownNameError."""
+    coin = coin_named(state, name)
+    account = account_of(state, user)
+    leverage = margin.leverage_of(account, coin)
+    room = margin.max_trade_lots(state, account, coin)
+    return {
+        "user": account.address,
+        "coin": coin.name,
+        "leverage": leverage_row(account, coin),
+        "maxTradeSzs": [coin_size(coin, lots) for lots in room],
+        "availableToTrade": [
+            usd_text(share_micros(lots * coin.mark_ticks, 1, leverage.value)) for lots in room
+        ],
+        "markPx": coin_px(coin, coin.mark_ticks),
+    }
+
+
+def user_funding(view: View, asked: OfUserSpan) -> Any:
+    """`userFunding`: the first 500 payments of the span."""
+    account = account_of(view.state, asked.user)
+    rows = [
+        {
+            "time": row.time_ms,
+            "hash": NO_HASH,
+            "delta": {"type": "funding", **funding_row(view.state, row)},
+        }
+        for row in account.funding
+        if _is_inside(asked, row.time_ms)
+    ]
+    return rows[:ROWS_MAX]
+
+
+def funding_row(state: VenueState, row: FundingRow) -> dict[str, Any]:
+    """What a payment was for; the number of samples is that of days before hourly funding."""
+    coin = state.coins[row.coin]
+    return {
+        "coin": row.coin,
+        "usdc": usd_text(row.micros),
+        "szi": coin_size(coin, row.lots),
+        "fundingRate": rate_text(row.rate_1h),
+        "nSamples": None,
+    }
+
+
+def ledger_updates(view: View, asked: OfUserSpan) -> Any:
+    """`userNonFundingLedgerUpdates`: the first 500 rows of the span."""
+    account = account_of(view.state, asked.user)
+    return [ledger_row(row) for row in account.ledger if _is_inside(asked, row.time_ms)][:ROWS_MAX]
+
+
+def ledger_row(row: LedgerRow) -> dict[str, Any]:
+    """Money that came, went or moved."""
+    return {"time": row.time_ms, "hash": row.hash, "delta": row.delta}
+
+
+def _is_inside(asked: OfUserSpan, time_ms: int) -> bool:
+    after = asked.start_time is None or time_ms >= asked.start_time
+    return after and (asked.end_time is None or time_ms <= asked.end_time)
+
+
+def sub_accounts(view: View, asked: OfUser) -> Any:
+    """`subAccounts`; None when there is none."""
+    return [
+        {
+            "name": sub.name,
+            "subAccountUser": sub.address,
+            "master": asked.user.lower(),
+            "clearinghouseState": margin_state(view.state, sub, MAIN_DEX, view.now_ms),
+            "spotState": spot_balances(view.state, sub),
+        }
+        for sub in view.state.accounts.values()
+        if sub.role == "subAccount" and sub.master == asked.user.lower()
+    ] or None
+
+
+def portfolio(view: View, asked: OfUser) -> Any:
+    """`portfolio`: curves of the value and the profit by period; perpetuals are all there is.
+
+    Volumes count whole UTC days.
+    """
+    account = account_of(view.state, asked.user)
+    curves = [
+        [name, _curve(account, None if span_ms is None else view.now_ms - span_ms)]
+        for name, span_ms in PERIODS
+    ]
+    perpetual = [[f"perp{name[0].upper()}{name[1:]}", curve] for name, curve in curves]
+    return curves + perpetual
+
+
+def _curve(account: Account, since_ms: int | None) -> dict[str, Any]:
+    points = [point for point in account.equity if since_ms is None or point[0] >= since_ms]
+    thin = points[:: max(1, -(-len(points) // POINTS_MAX))]
+    first_profit = points[0][2] if points else 0
+    days = [sums for day, sums in account.day_volumes.items() if since_ms is None or day > since_ms]
+    volume = account.volume_micros if since_ms is None else sum(map(sum, days))
+    return {
+        "accountValueHistory": [[time_ms, usd_text(value)] for time_ms, value, _ in thin],
+        "pnlHistory": [[time_ms, usd_text(profit - first_profit)] for time_ms, _, profit in thin],
+        "vlm": usd_text(volume),
+    }
