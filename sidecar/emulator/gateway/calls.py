@@ -37,8 +37,15 @@ EXCHANGE: Final = "/exchange"
 class Venue(View, Protocol):
     """What calls act on."""
 
-    plane: Plane
-    network: str | None
+    @property
+    def plane(self) -> Plane:
+        """What goes wrong."""
+        ...
+
+    @property
+    def network(self) -> str | None:
+        """Whose signatures are taken."""
+        ...
 
     def take(self, now_ms: int, request: Request | Envelope) -> list[Event]:
         """One input, now; time must have come up to it."""

@@ -49,7 +49,7 @@ class Gateway:
         """Told of each input that is not the tape's, before it takes effect."""
         self._passed_ms = state.now_ms
         self._peers = Peers()
-        self._streams = Streams(plane)
+        self._streams = Streams(self)
         self._cadence = Cadence(self, self._streams)
         self._fanout = Fanout(self, self._streams, self._cadence)
         self._calls = Calls(self)
@@ -78,7 +78,7 @@ class Gateway:
             self._passed_ms = max(self._passed_ms, at_ms - 1)
             self._move(at_ms, request)
         self._pass_to(now_ms)
-        self.now_ms = now_ms
+        self.now_ms = self._passed_ms = now_ms
         self._listen_to_plane(now_ms)
 
     def next_ms(self) -> int:

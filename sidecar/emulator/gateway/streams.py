@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from sidecar.emulator.faults.plane import Plane
 from sidecar.emulator.faults.sights import Sight
@@ -21,12 +21,21 @@ CHANNELS: Final = {"userEvents": "user"}
 """Channels that are not called like the subscription."""
 
 
+class Owner(Protocol):
+    """Who has the plane of faults, which a restart replaces."""
+
+    @property
+    def plane(self) -> Plane:
+        """The faults in force."""
+        ...
+
+
 class Streams:
     """Frames on their way out, in order; every text is made once, however many hear it."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, owner: Owner) -> None:
         self.sessions = Sessions()
-        self._plane = plane
+        self._owner = owner
         self._frames: list[Frame] = []
         self._silent_ms = NEVER_MS
         """No session can have been silent for too long before this."""
@@ -39,7 +48,7 @@ class Streams:
     def opened(self, session: Session) -> None:
         """A session began."""
         self._silent_ms = min(self._silent_ms, session.sent_ms + SILENCE_MS)
-        self._plane.opened(session.sent_ms, session.number)
+        self._owner.plane.opened(session.sent_ms, session.number)
 
     def tell(self, now_ms: int, session: Session, channel: str, text: str) -> None:
         """Send one session something that is no stream."""
@@ -47,7 +56,7 @@ class Streams:
 
     def answer(self, now_ms: int, session: Session, channel: str, text: str, delay_ms: int) -> None:
         """The same, so much later."""
-        if self._plane.touches_frames:
+        if self._owner.plane.touches_frames:
             self._past_plane(now_ms, Sight(session.number, channel, text), delay_ms)
         else:
             session.sent_ms = now_ms
@@ -55,7 +64,7 @@ class Streams:
 
     def begin(self, now_ms: int, session: Session, topic: Topic, text: str) -> None:
         """Send one session the first text of a stream."""
-        if self._plane.touches_frames:
+        if self._owner.plane.touches_frames:
             self._past_plane(now_ms, _sight(session.number, topic, text, is_snapshot=True), 0)
         else:
             session.sent_ms = now_ms
@@ -63,7 +72,7 @@ class Streams:
 
     def spread(self, now_ms: int, topic: Topic, listeners: dict[int, None], text: str) -> None:
         """Send a text to all who hear the stream."""
-        if self._plane.touches_frames:
+        if self._owner.plane.touches_frames:
             for number in listeners:
                 self._past_plane(now_ms, _sight(number, topic, text, is_snapshot=False), 0)
             return
@@ -74,9 +83,9 @@ class Streams:
 
     def release(self, now_ms: int) -> None:
         """Send what the plane held back until now, and end what it ends."""
-        for parcel in self._plane.frames_due(now_ms):
+        for parcel in self._owner.plane.frames_due(now_ms):
             self._push(now_ms, parcel.session, parcel.text, parcel.delay_ms)
-        for closure in self._plane.closures(now_ms, list(self.sessions.open)):
+        for closure in self._owner.plane.closures(now_ms, list(self.sessions.open)):
             self.close(closure.session, closure.code)
 
     def close(self, number: int, code: int) -> None:
@@ -88,7 +97,7 @@ class Streams:
         """A session is gone; False when there was none."""
         if self.sessions.remove(number) is None:
             return False
-        self._plane.closed(number)
+        self._owner.plane.closed(number)
         return True
 
     def silence_ms(self) -> int:
@@ -106,7 +115,7 @@ class Streams:
         self._silent_ms = min((s.sent_ms + SILENCE_MS for s in left), default=NEVER_MS)
 
     def _past_plane(self, now_ms: int, sight: Sight, delay_ms: int) -> None:
-        for parcel in self._plane.on_frame(now_ms, sight):
+        for parcel in self._owner.plane.on_frame(now_ms, sight):
             self._push(now_ms, parcel.session, parcel.text, delay_ms + parcel.delay_ms)
 
     def _push(self, now_ms: int, number: int, text: str, delay_ms: int) -> None:
