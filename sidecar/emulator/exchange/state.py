@@ -48,6 +48,8 @@ class Rules(Struct):
     agent_valid_ms: int = 90 * 86_400_000
     agent_valid_ms_max: int = 180 * 86_400_000
     agents_named_max: int = 3
+    mode_actions_per_day: int = 50_000
+    """Actions of a unified or portfolio account in one UTC day."""
     sub_account_volume_micros: int = 100_000 * 1_000_000
     sub_accounts_max: int = 10
     liquidation_whole_micros: int = 100_000 * 1_000_000
@@ -97,6 +99,8 @@ class Order(Struct):
     """Sent by the venue for an account below maintenance: no fee, fills say so."""
     status: str = "open"
     status_ms: int = 0
+    filled_micros: int = 0
+    """Notional of its fills."""
 
 
 class Ladder(Struct):
@@ -330,11 +334,16 @@ class Account(Struct):
     ledger: list[LedgerRow] = field(default_factory=list)
     agents: dict[str, Agent] = field(default_factory=dict)
     """By name."""
+    agent_removal_until_ms: int = 0
+    """Until then no agent is approved, because one is being taken back."""
     builders: dict[str, int] = field(default_factory=dict)
     """Approved builders and their highest fee, in tenths of a basis point."""
     referrer: str | None = None
     requests_used: int = 0
     requests_bought: int = 0
+    mode_day_ms: int = 0
+    """The UTC day that `mode_actions` counts."""
+    mode_actions: int = 0
     trickle_ms: int = 0
     """When the last request went through after the budget was used up."""
     volume_micros: int = 0
@@ -393,4 +402,6 @@ class VenueState(Struct):
     """When the premium is sampled next."""
     armed: dict[str, int] = field(default_factory=dict)
     """Accounts with a scheduled cancel, and when it fires."""
+    asset_names: dict[int, str] = field(default_factory=dict)
+    """Names of the coins by the number that orders call them by."""
     running_twaps: list[int] = field(default_factory=list)

@@ -51,14 +51,13 @@ def of_action(action: shapes.Action, state: VenueState, user: str) -> ClientRequ
 def _(action: shapes.PlaceOrders, state: VenueState, user: str) -> ClientRequest | str:
     grouping = action.grouping
     builder = action.builder
-    has_builder = isinstance(builder, shapes.Builder)
-    if has_builder and state.accounts[user].role == "vault":
+    if isinstance(builder, shapes.Builder) and state.accounts[user].role == "vault":
         return "Vault may not perform this action."
     is_position = grouping == "positionTpsl"
     return requests.Place(
         user=user,
         orders=tuple(_spec(order, state, may_be_zero=is_position) for order in action.orders),
-        grouping="na" if isinstance(grouping, shapes.Priority) else grouping,
+        grouping=grouping if isinstance(grouping, str) else "na",
         builder=builder.b if isinstance(builder, shapes.Builder) else None,
         builder_fee_tenths=builder.f if isinstance(builder, shapes.Builder) else 0,
         priority_rate=grouping.p if isinstance(grouping, shapes.Priority) else 0,

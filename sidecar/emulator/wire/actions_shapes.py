@@ -18,6 +18,7 @@ from sidecar.emulator.wire.errors import BadShape
 Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Asset = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Text = Annotated[str, Meta(max_length=1_000)]
+Grouping = Literal["na", "normalTpsl", "positionTpsl"]
 
 
 class Piece(Struct, rename="camel"):
@@ -52,20 +53,19 @@ class OrderKind(Piece):
     trigger: Triggered | UnsetType = UNSET
 
 
-class Order(Piece):
+class Order(Piece, kw_only=True):
     a: Asset
     b: bool
     p: Text
     s: Text
-    r: bool | UnsetType
+    r: bool | UnsetType | None = UNSET
     t: OrderKind
     c: Text | UnsetType | None = UNSET
 
     def tidy(self) -> None:
         self.p = canonical.decimal(self.p)
         self.s = canonical.decimal(self.s)
-        if self.r is UNSET:
-            self.r = False
+        self.r = self.r is True
         self.c = canonical.cloid(self.c) if isinstance(self.c, str) else UNSET
         trigger = self.t.trigger
         if (self.t.limit is UNSET) == (trigger is UNSET):
@@ -83,14 +83,16 @@ class Builder(Piece):
     f: Whole
 
 
-class PlaceOrders(Action, tag="order"):
+class PlaceOrders(Action, tag="order", kw_only=True):
     orders: list[Order]
-    grouping: Literal["na", "normalTpsl", "positionTpsl"] | Priority
+    grouping: Grouping | Priority | UnsetType | None = UNSET
     builder: Builder | UnsetType | None = UNSET
 
     def tidy(self) -> None:
         for order in self.orders:
             order.tidy()
+        if self.grouping is UNSET or self.grouping is None:
+            self.grouping = "na"
         if isinstance(self.builder, Builder):
             self.builder.b = canonical.address(self.builder.b)
         else:
@@ -110,7 +112,7 @@ class Cancels(Action, tag="cancel"):
     f: bool | UnsetType | None = UNSET
 
     def tidy(self) -> None:
-        self.f = _flag(self.f)
+        self.f = True if self.f is True else UNSET
 
     def batch_len(self) -> int:
         return len(self.cancels)
@@ -126,7 +128,7 @@ class CancelsByCloid(Action, tag="cancelByCloid"):
     f: bool | UnsetType | None = UNSET
 
     def tidy(self) -> None:
-        self.f = _flag(self.f)
+        self.f = True if self.f is True else UNSET
         for target in self.cancels:
             target.cloid = canonical.cloid(target.cloid)
 
@@ -151,7 +153,7 @@ class ModifyOne(Action, tag="modify"):
     def tidy(self) -> None:
         self.oid = _target(self.oid)
         self.order.tidy()
-        self.a = _flag(self.a)
+        self.a = True if self.a is True else UNSET
 
 
 class ModifyMany(Action, tag="batchModify"):
@@ -161,7 +163,7 @@ class ModifyMany(Action, tag="batchModify"):
     def tidy(self) -> None:
         for change in self.modifies:
             change.tidy()
-        self.a = _flag(self.a)
+        self.a = True if self.a is True else UNSET
 
     def batch_len(self) -> int:
         return len(self.modifies)
@@ -299,11 +301,6 @@ ELSEWHERE: Final = frozenset(
     ]
 )
 """Actions of the venue that have no part in this one: understood, and refused by name."""
-
-
-def _flag(value: bool | UnsetType | None) -> bool | UnsetType:
-    """A flag as it is hashed: there when true, left out otherwise."""
-    return True if value is True else UNSET
 
 
 def _target(value: int | str) -> int | str:
