@@ -37,4 +37,5 @@ Money:
     liquidation  what happens below maintenance
     deleverage   the last resort: winners reduced
     transfers    deposits, sub-accounts, spot side, modes
+    leverages    leverage of a coin, money of an isolated position
 """
