@@ -156,7 +156,9 @@ class Cadence:
 
     def _best_of(self, coin: str) -> Best:
         state = self._view.state
-        return book.levels(state, state.coins[coin], 1)
+        found = state.coins.get(coin)
+        # Pairs of the spot side have a name and no book.
+        return ([], []) if found is None else book.levels(state, found, 1)
 
     def _say_accounts(self, now_ms: int) -> None:
         users, self._users = self._users, {}

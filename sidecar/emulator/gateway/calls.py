@@ -158,5 +158,5 @@ class Calls:
     def _read(self, body: bytes) -> Asked:
         try:
             return self._asked.decode(body)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return Asked()

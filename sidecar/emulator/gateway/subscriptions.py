@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from core.market.bars import INTERVALS
 from sidecar.emulator.exchange.state import VenueState
+from sidecar.emulator.wire import spot
 
 # Fields that must be there, by type of subscription.
 NEEDED: Final[dict[str, tuple[str, ...]]] = {
@@ -118,7 +119,7 @@ def topic_of(subscription: Any) -> Topic | None:
 
 def is_served(topic: Topic, state: VenueState) -> bool:
     """Does the venue have this coin and dex, and does it aggregate its book like that?"""
-    if "coin" in NEEDED[topic.kind] and not _is_coin(topic.coin, state):
+    if "coin" in NEEDED[topic.kind] and not _is_coin(topic, state):
         return False
     if topic.dex and all(coin.dex != topic.dex for coin in state.coins.values()):
         return False
@@ -146,9 +147,12 @@ def written(topic: Topic) -> dict[str, Any]:
     return fields
 
 
-def _is_coin(name: str, state: VenueState) -> bool:
-    coin = state.coins.get(name)
-    return coin is not None and coin.is_listed
+def _is_coin(topic: Topic, state: VenueState) -> bool:
+    coin = state.coins.get(topic.coin)
+    if coin is not None:
+        return coin.is_listed
+    # Pairs of the spot side can be heard, but nothing can be traded of them.
+    return topic.coin in spot.NAMES and topic.kind != "activeAssetData"
 
 
 def _is_address(text: str) -> bool:
