@@ -3,6 +3,7 @@
 What it speaks:
 
     units        whole numbers for prices, sizes and money, and their decimal text
+    rules        what may differ from venue to venue
     state        everything that the future depends on
     requests     what can be asked of it
     events       what happened
@@ -21,9 +22,11 @@ Orders:
     liquidity    the background market's ladder, a function of where the tape stands
     book         both together: best prices, levels, impact
     matching     a taker through the book
+    checks       may this order be placed, and if not, the venue's words
     placing      an order from its checks to its place
     triggers     stops and targets
-    changes      cancel, modify, and how an order ends
+    changes      cancel and modify
+    endings      how an order ends, and how reduce-only orders follow a position
     twap         a size worked over minutes
     candles      bars of all intervals out of trades
 

@@ -108,7 +108,11 @@ def side_levels(state: VenueState, coin: Coin, *, is_bid: bool) -> Iterator[Leve
     mine = next(ours, None)
     back = next(theirs, None)
     while mine is not None or back is not None:
-        ticks = _better(mine and mine.ticks, back and back[0], is_bid=is_bid)
+        ticks = _better(
+            mine.ticks if mine is not None else None,
+            back[0] if back is not None else None,
+            is_bid=is_bid,
+        )
         assert ticks is not None
         lots = count = 0
         if mine is not None and mine.ticks == ticks:

@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
-from sidecar.emulator.exchange.events import Event
+from typing import Any
+
+from sidecar.emulator.exchange import endings, liquidation, positions, triggers, twap
+from sidecar.emulator.exchange.events import Event, Rejected
 from sidecar.emulator.exchange.requests import Adjust, Listed
-from sidecar.emulator.exchange.state import VenueState
+from sidecar.emulator.exchange.state import Coin, VenueState
 
 
 def listed(state: VenueState, now_ms: int, request: Listed, events: list[Event]) -> None:
     """A coin begins to trade, or ends: its orders are canceled and its positions settled."""
-    raise NotImplementedError
+    coin = state.coins.get(request.coin)
+    if coin is None:
+        events.append(Rejected(f"Unknown coin {request.coin}"))
+        return
+    if not request.is_delisted:
+        coin.is_listed = True
+        coin.is_delisted = False
+        return
+    _end(state, now_ms, coin, events)
+
+
+def _end(state: VenueState, now_ms: int, coin: Coin, events: list[Event]) -> None:
+    """The coin trades no more; every position is settled at the oracle price."""
+    for account in state.accounts.values():
+        endings.cancel_all(state, now_ms, account, "delistedCanceled", events, coin=coin.name)
+    twap.end_all(state, now_ms, coin.name, events)
+    positions.settle_delisting(state, now_ms, coin, events)
+    coin.is_delisted = True
 
 
 def adjust(state: VenueState, now_ms: int, request: Adjust, events: list[Event]) -> None:
-    """Sets a field of a coin, of the venue or of its rules by name."""
-    raise NotImplementedError
+    """Sets a field of a coin or its quote, of the venue or its rules, by name."""
+    coin = state.coins.get(request.coin) if request.coin is not None else None
+    if request.coin is not None and coin is None:
+        events.append(Rejected(f"Unknown coin {request.coin}"))
+        return
+    places: tuple[Any, ...] = (state.rules, state) if coin is None else (coin, coin.quote)
+    for place in places:
+        if request.what in place.__struct_fields__:
+            setattr(place, request.what, request.value)
+            break
+    else:
+        events.append(Rejected(f"Unknown rule {request.what}"))
+        return
+    if coin is not None:
+        triggers.fire(state, now_ms, coin, events)
+        liquidation.check(state, now_ms, events)

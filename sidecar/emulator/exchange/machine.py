@@ -20,7 +20,7 @@ from sidecar.emulator.exchange import (
     transfers,
     twap,
 )
-from sidecar.emulator.exchange.events import Answered, Event
+from sidecar.emulator.exchange.events import Answered, Event, Rejected
 from sidecar.emulator.exchange.requests import (
     Adjust,
     ApproveAgent,
@@ -50,6 +50,7 @@ from sidecar.emulator.exchange.requests import (
 )
 from sidecar.emulator.exchange.state import VenueState
 
+NEEDS_ACCOUNT: Final = (Place, Cancel, Modify, ScheduleCancel, StartTwap, StopTwap)
 Handler = Callable[[VenueState, int, Any, list[Event]], None]
 
 
@@ -67,6 +68,10 @@ def step(state: VenueState, now_ms: int, request: Request | Envelope) -> list[Ev
         if not admission.admit(state, now_ms, request, events):
             return events
         request = request.request
+    if isinstance(request, NEEDS_ACCOUNT) and request.user not in state.accounts:
+        text = f"Must deposit before performing actions. User: {request.user}"
+        events.append(Rejected(text))
+        return events
     HANDLERS[type(request)](state, now_ms, request, events)
     return events
 
