@@ -157,7 +157,7 @@ def synthetic_market(spec: MarketSpec, intervals: Sequence[str]) -> SyntheticMar
     lengths = {interval: _checked_ms(spec, interval) for interval in intervals}
     traits = traits_of(spec)
     record = _walk(traits, spec.hours, {min(length, HOUR_MS) for length in lengths.values()})
-    there = _presence(spec, traits)
+    there = presence(spec, traits)
     candles = {}
     for interval, length_ms in lengths.items():
         bars = np.concatenate(record.bars[min(length_ms, HOUR_MS)])
@@ -200,7 +200,7 @@ def _listing_hours(spec: MarketSpec) -> tuple[Ints, Ints]:
     return listed, ended
 
 
-def _presence(spec: MarketSpec, traits: Traits) -> Bools:
+def presence(spec: MarketSpec, traits: Traits) -> Bools:
     """In which hours each symbol's bars exist, per hour and symbol."""
     hours = np.arange(spec.hours)[:, None]
     there: Bools = (traits.listed_hour <= hours) & (hours < traits.delisted_hour)

@@ -61,35 +61,36 @@ def record(coin: Coin, now_ms: int, ticks: int, lots: int) -> None:
 def bars(coin: Coin, interval: str, from_ms: int, to_ms: int) -> list[Bar]:
     """Bars since the venue's start that open from `from_ms` up to and with `to_ms`, oldest first.
 
-    The last is the one that forms.  They are copies where they are not final.
+    The last is the one that forms.  At most the newest 5,000.
     """
-    closed = coin.bars.get(interval, [])
-    last = forming(coin, interval)
-    found = [bar for bar in closed[-BARS_MAX:] if from_ms <= bar.open_ms <= to_ms]
-    if last is None or not from_ms <= last.open_ms <= to_ms:
-        return found
-    if found and found[-1].open_ms == last.open_ms:
-        found[-1] = last
-    else:
-        found.append(last)
+    tail = _tail(coin, interval)
+    closed = coin.bars.get(interval, [])[-BARS_MAX:-1]
+    found = [bar for bar in closed if from_ms <= bar.open_ms <= to_ms]
+    found += [bar for bar in tail if from_ms <= bar.open_ms <= to_ms]
     return found[-BARS_MAX:]
 
 
 def forming(coin: Coin, interval: str) -> Bar | None:
     """The newest bar of the interval with every trade so far, a copy; None before any trade."""
+    tail = _tail(coin, interval)
+    return tail[-1] if tail else None
+
+
+def _tail(coin: Coin, interval: str) -> list[Bar]:
+    """The bars that no coarser one holds yet, as copies: the last of the list, with what is still
+    below it on top."""
     mine = coin.bars.get(interval)
-    own = _copy(mine[-1]) if mine else None
+    out = [_copy(mine[-1])] if mine else []
     if interval not in FINER:
-        return own
-    below = forming(coin, FINER[interval])
-    if below is None:
-        return own
-    open_ms = open_of(interval, below.open_ms)
-    if own is not None and own.open_ms >= open_ms:
-        fold(own, below)
-        return own
-    below.open_ms = open_ms
-    return below
+        return out
+    for below in _tail(coin, FINER[interval]):
+        open_ms = open_of(interval, below.open_ms)
+        if out and out[-1].open_ms >= open_ms:
+            fold(out[-1], below)
+        else:
+            below.open_ms = open_ms
+            out.append(below)
+    return out
 
 
 def open_of(interval: str, at_ms: int) -> int:
