@@ -31,7 +31,6 @@ from sidecar.emulator.wire.universe import coin_named, dexs, live_coins
 from sidecar.emulator.wire.view import View
 
 PONG: Final = '{"channel":"pong"}'
-GREETING: Final = "Websocket connection established."
 REPLAYED_MS: Final = 20_000
 """How far back the first frame of `trades` reaches."""
 RAW_DEFLATE: Final = -15

@@ -62,15 +62,14 @@ def margin_state(state: VenueState, account: Account, dex: str, now_ms: int) -> 
     )
     is_main = dex == MAIN_DEX
     value_micros = _cross_value(state, account, cross) if is_main else 0
-    free_micros = margin.withdrawable_micros(state, account) if is_main else 0
-    is_unified = account.mode != "standard"
+    free_micros = _free(state, account, cross) if is_main else 0
     return {
         "marginSummary": _summary(account, held, value_micros + isolated_micros),
         "crossMarginSummary": _summary(account, cross, value_micros),
         "crossMaintenanceMarginUsed": usd_text(
             margin.maintenance_micros(state, account) if is_main else 0
         ),
-        "withdrawable": usd_text(0 if is_unified else free_micros),
+        "withdrawable": usd_text(free_micros),
         "assetPositions": [
             {"type": "oneWay", "position": _position(state, account, coin, position)}
             for coin, position in held
@@ -86,6 +85,12 @@ def _cross_value(state: VenueState, account: Account, cross: list[tuple[Coin, Po
         margin.margin_used_micros(account, coin) + _profit(coin, position)
         for coin, position in cross
     )
+
+
+def _free(state: VenueState, account: Account, cross: list[tuple[Coin, Position]]) -> int:
+    if account.mode == "standard":
+        return margin.withdrawable_micros(state, account)
+    return max(0, sum(_profit(coin, position) for coin, position in cross))
 
 
 def _summary(
@@ -157,7 +162,7 @@ def spot_balances(state: VenueState, account: Account) -> dict[str, Any]:
     """Balances of an account; in unified and portfolio mode the perpetuals' collateral."""
     total, hold = account.spot_micros, 0
     if account.mode != "standard":
-        total = margin.account_value_micros(state, account)
+        total += margin.account_value_micros(state, account)
         hold = sum(
             margin.margin_used_micros(account, state.coins[name])
             for name, position in account.positions.items()

@@ -13,24 +13,25 @@ from sidecar.emulator.wire.replies_account import account_of
 from sidecar.emulator.wire.requests_info import OfBuilder, OfTransfer, OfUser
 from sidecar.emulator.wire.view import View
 
-RATE_DECIMALS: Final = 6
-"""Rates are in hundredths of a basis point."""
+RATE_DECIMALS: Final = 8
+THOUSANDTHS: Final = 3
 MODES: Final = {
     "standard": "disabled",
     "unified": "unifiedAccount",
     "portfolio": "portfolioMargin",
 }
 FEE_DAYS: Final = 15
-VIP_TIERS: Final = (
-    ("5000000.0", "0.0004", "0.00012", "0.0006", "0.0003"),
-    ("25000000.0", "0.00035", "0.00008", "0.0005", "0.0002"),
-    ("100000000.0", "0.0003", "0.00004", "0.0004", "0.0001"),
-    ("500000000.0", "0.00028", "0.0", "0.00035", "0.0"),
-    ("2000000000.0", "0.00026", "0.0", "0.0003", "0.0"),
-    ("7000000000.0", "0.00024", "0.0", "0.00025", "0.0"),
+REFERRAL_DISCOUNT: Final = decimal_text(100 - fees.REFERRED_HUNDREDTHS, 2)
+SPOT_RATES_E8: Final = (
+    (70_000, 40_000),
+    (60_000, 30_000),
+    (50_000, 20_000),
+    (40_000, 10_000),
+    (35_000, 0),
+    (30_000, 0),
+    (25_000, 0),
 )
-"""Volume of 14 days from which on; taker, maker, and both on the spot side."""
-MAKER_TIERS: Final = (("0.005", "-0.00001"), ("0.015", "-0.00002"), ("0.03", "-0.00003"))
+"""Taker and maker on the spot side, by the same tiers of volume."""
 STAKING_TIERS: Final = (
     ("0.0", "0.0"),
     ("0.0001", "0.05"),
@@ -74,15 +75,15 @@ def user_rate_limit(view: View, asked: OfUser) -> Any:
 def user_fees(view: View, asked: OfUser) -> Any:
     """`userFees`: the rates in force, the schedule, and volumes by day."""
     account = account_of(view.state, asked.user)
-    taker, maker = fees.rates_hundredths_bp(view.state, account, view.now_ms)
+    taker, maker = fees.rates_e8(view.state, account, view.now_ms)
     return {
         "dailyUserVlm": _daily_volumes(view, account),
         "feeSchedule": _schedule(),
-        "userCrossRate": decimal_text(taker, RATE_DECIMALS),
-        "userAddRate": decimal_text(maker, RATE_DECIMALS),
-        "userSpotCrossRate": "0.0007",
-        "userSpotAddRate": "0.0004",
-        "activeReferralDiscount": "0.04" if account.referrer else "0.0",
+        "userCrossRate": _rate(taker),
+        "userAddRate": _rate(maker),
+        "userSpotCrossRate": _rate(SPOT_RATES_E8[0][0]),
+        "userSpotAddRate": _rate(SPOT_RATES_E8[0][1]),
+        "activeReferralDiscount": REFERRAL_DISCOUNT if fees.is_referred(account) else "0.0",
         "trial": None,
         "feeTrialEscrow": "0.0",
         "nextTrialAvailableTimestamp": None,
@@ -109,21 +110,36 @@ def _daily_volumes(view: View, account: Account) -> list[dict[str, str]]:
 
 
 def _schedule() -> dict[str, Any]:
-    names = ("ntlCutoff", "cross", "add", "spotCross", "spotAdd")
-    return {
-        "cross": "0.00045",
-        "add": "0.00015",
-        "spotCross": "0.0007",
-        "spotAdd": "0.0004",
+    tiers = [
+        {
+            "ntlCutoff": decimal_text(volume_usd, 0),
+            "cross": _rate(taker),
+            "add": _rate(maker),
+            "spotCross": _rate(spot_taker),
+            "spotAdd": _rate(spot_maker),
+        }
+        for (volume_usd, taker, maker), (spot_taker, spot_maker) in zip(
+            fees.TIERS, SPOT_RATES_E8, strict=True
+        )
+    ]
+    first = {name: rate for name, rate in tiers[0].items() if name != "ntlCutoff"}
+    return first | {
         "tiers": {
-            "vip": [dict(zip(names, tier, strict=True)) for tier in VIP_TIERS],
-            "mm": [{"makerFractionCutoff": cutoff, "add": rate} for cutoff, rate in MAKER_TIERS],
+            "vip": tiers[1:],
+            "mm": [
+                {"makerFractionCutoff": decimal_text(share, THOUSANDTHS), "add": _rate(rate)}
+                for share, rate in fees.MAKER_SHARES
+            ],
         },
-        "referralDiscount": "0.04",
+        "referralDiscount": REFERRAL_DISCOUNT,
         "stakingDiscountTiers": [
             {"bpsOfMaxSupply": supply, "discount": discount} for supply, discount in STAKING_TIERS
         ],
     }
+
+
+def _rate(rate_e8: int) -> str:
+    return decimal_text(rate_e8, RATE_DECIMALS)
 
 
 def user_abstraction(view: View, asked: OfUser) -> Any:
