@@ -20,8 +20,8 @@ DECIMALS_MAX: Final = 8
 
 _NORMAL = re.compile(r"(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{0,7}[1-9])?")
 _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-_CLOID = re.compile(r"0x[0-9a-fA-F]{32}")
+_ADDRESS = re.compile(r"(?:0x)?[0-9a-fA-F]{40}")
+_CLOID = re.compile(r"(?:0x)?[0-9a-fA-F]{32}")
 
 
 def decimal(text: str) -> str:
@@ -46,14 +46,17 @@ def address(text: str) -> str:
     """The address in lower case; raises BadShape when it is none."""
     if not _ADDRESS.fullmatch(text):
         raise BadShape
-    return text.lower()
+    return "0x" + text[-40:].lower()
 
 
 def cloid(text: str) -> str:
-    """The client order id in lower case; raises BadShape when it is not 128 bits of hex."""
+    """The client order id in lower case; raises BadShape when it is not 128 bits of hex.
+
+    Without `0x` it is read too, but who signed it so is somebody else: seen on the testnet.
+    """
     if not _CLOID.fullmatch(text):
         raise BadShape
-    return text.lower()
+    return "0x" + text[-32:].lower()
 
 
 def hashed_bytes(action: object, nonce: int, vault: str | None, expires_ms: int | None) -> bytes:
