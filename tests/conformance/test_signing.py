@@ -173,7 +173,7 @@ def test_user_signed_actions_equal_the_published_vectors(kind: str, expected: st
 
 def test_every_action_of_the_master_key_is_typed_as_the_sdk_types_it() -> None:
     other = "0xABCDEF0000000000000000000000000000000001"
-    send_asset = {"sourceDex": "", "destinationDex": "spot", "token": "USDC", "amount": "1.5"}
+    send_asset = {"sourceDex": "", "destinationDex": "", "token": "USDC", "amount": "1.5"}
     send_asset |= {"destination": other.lower(), "fromSubAccount": "", "nonce": NONCE}
     samples: list[tuple[str, dict[str, Any], Any]] = [
         ("usdSend", SEND, sdk.sign_usd_transfer_action),
