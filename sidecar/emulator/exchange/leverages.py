@@ -45,9 +45,9 @@ def _unknown(asset: int) -> str:
 def set_leverage(state: VenueState, account: Account, request: SetLeverage) -> str | None:
     """Sets mode and leverage of a coin; the venue's words when it will not.
 
-    The mode stands while there is a position.  The value may rise at any time and falls only as far
-    as the margin goes: a cross account must cover it, an isolated position takes what it lacks from
-    what the account has available.
+    The mode stands while there is a position.  The value may rise as far as the position's tier
+    allows and falls only as far as the margin goes: a cross account must cover it, an isolated
+    position takes what it lacks from what the account has available.
     """
     coin = coin_of(state, request.asset)
     if coin is None:
@@ -56,36 +56,38 @@ def set_leverage(state: VenueState, account: Account, request: SetLeverage) -> s
         return INVALID
     if request.mode == "cross" and not margin.takes_cross(coin):
         return NO_CROSS
-    position = account.positions.get(coin.name)
     before = margin.leverage_of(account, coin)
-    if position is not None and before.mode != request.mode:
-        return NO_SWITCH
-    if position is not None and request.mode == "isolated" and request.value < before.value:
-        error = _top_up(state, account, coin, position, request.value)
-        if error is not None:
-            return error
+    position = account.positions.get(coin.name)
+    if position is not None:
+        if before.mode != request.mode:
+            return NO_SWITCH
+        if request.value > margin.tier_leverage(coin, abs(position.lots) * coin.mark_ticks):
+            return INVALID
+    after = Leverage(request.mode, request.value)
+    if request.value >= before.value:
+        account.leverages[coin.name] = after
+        return None
+    return _lower(state, account, coin, after)
+
+
+def _lower(state: VenueState, account: Account, coin: Coin, after: Leverage) -> str | None:
+    """Sets a lower leverage where the margin goes so far."""
     had = account.leverages.get(coin.name)
-    account.leverages[coin.name] = Leverage(request.mode, request.value)
-    if request.value < before.value and margin.available_micros(state, account) < 0:
+    position = account.positions.get(coin.name)
+    is_isolated = position is not None and after.mode == "isolated"
+    lacks = 0
+    if position is not None and is_isolated:
+        need = abs(position.lots) * coin.mark_ticks // after.value
+        lacks = max(0, need - margin.isolated_value_micros(coin, position))
+    account.leverages[coin.name] = after
+    if margin.available_micros(state, account) < lacks:
         if had is None:
             del account.leverages[coin.name]
         else:
             account.leverages[coin.name] = had
-        return CROSS_SHORT
-    return None
-
-
-def _top_up(
-    state: VenueState, account: Account, coin: Coin, position: Position, value: int
-) -> str | None:
-    """Moves into an isolated position what a lower leverage needs."""
-    need = abs(position.lots) * coin.mark_ticks // value
-    lacks = need - margin.isolated_value_micros(coin, position)
-    if lacks <= 0:
-        return None
-    if margin.available_micros(state, account) < lacks:
-        return ISOLATED_SHORT
-    _move(state, account, position, lacks)
+        return ISOLATED_SHORT if is_isolated else CROSS_SHORT
+    if position is not None and lacks:
+        _move(state, account, position, lacks)
     return None
 
 

@@ -23,6 +23,7 @@ from sidecar.emulator.exchange.state import (
     Account,
     Coin,
     Leverage,
+    MarginMode,
     Position,
     Tier,
     VenueState,
@@ -49,7 +50,7 @@ def leverage_of(account: Account, coin: Coin) -> Leverage:
     found = account.leverages.get(coin.name)
     if found is not None:
         return found
-    mode = "cross" if takes_cross(coin) else "isolated"
+    mode: MarginMode = "cross" if takes_cross(coin) else "isolated"
     return Leverage(mode, min(LEVERAGE_DEFAULT, coin.leverage_max))
 
 
