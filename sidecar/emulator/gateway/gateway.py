@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from sidecar.emulator.exchange import machine
+from sidecar.emulator.exchange import clockwork, machine
 from sidecar.emulator.exchange.events import Event
 from sidecar.emulator.exchange.requests import Elapse, Envelope, Listed, Moved, Request
 from sidecar.emulator.exchange.state import VenueState
@@ -145,7 +145,7 @@ class Gateway:
     def _due_ms(self) -> int:
         """When something is due that is not the tape's, later than all that was passed."""
         due_ms = min(
-            _clockwork_ms(self.state),
+            clockwork.next_ms(self.state),
             self._cadence.next_ms(self._passed_ms),
             self._streams.silence_ms(),
         )
@@ -158,7 +158,7 @@ class Gateway:
         """Do all that falls due up to and with that time, each at its own instant."""
         while (due_ms := self._due_ms()) <= until_ms:
             self.now_ms = self._passed_ms = due_ms
-            if _clockwork_ms(self.state) <= due_ms:
+            if clockwork.next_ms(self.state) <= due_ms:
                 self._step(due_ms, Elapse())
             self._listen_to_plane(due_ms)
             self._cadence.beat(due_ms)
@@ -180,11 +180,3 @@ class Gateway:
         events = machine.step(self.state, now_ms, request)
         self._fanout.publish(events)
         return events
-
-
-def _clockwork_ms(state: VenueState) -> int:
-    """When something of the exchange falls due by itself."""
-    due = [ms for ms in (state.next_hour_ms, state.next_sample_ms) if ms]
-    due += [twap.next_ms for twap in state.twaps.values() if twap.status == "activated"]
-    due += [account.dms_ms for account in state.accounts.values() if account.dms_ms is not None]
-    return min(due, default=NEVER_MS)
