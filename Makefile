@@ -43,6 +43,10 @@ demo: $(STAMP) ## Run the main job: DATA=candles.parquet, or a synthetic market 
 cluster-demo: $(STAMP) ## Sweep on a scheduler and two workers of this machine, one killed in the middle
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash pipelines/cluster_demo.sh
 
+.PHONY: demo-venue
+demo-venue: $(STAMP) ## Start the emulator, trade on it through the official SDK, inject three faults
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash pipelines/demo_venue.sh
+
 .PHONY: test
 test: $(STAMP) ## Run the tests, but for the long proofs
 	@$(BIN)/python -m pytest -q -m "not proof and not gpu"
@@ -83,6 +87,10 @@ bench-search: $(STAMP) ## Measure searches against Optuna's TPE (STORE=stores of
 bench-cuda: $(STAMP) ## Measure the CUDA engine on this machine's GPUs (DATA=folder), equality first
 	@$(BIN)/python -m pipelines.bench_cuda $(if $(DATA),--data "$(DATA)")
 	@PERPKIT_REQUIRE_SHARED=1 $(BIN)/python -m pytest -q -m gpu
+
+.PHONY: bench-venue
+bench-venue: $(STAMP) ## Measure the emulator: actions, signed orders over HTTP, stream messages
+	@$(BIN)/python -m sidecar.emulator.measure
 
 .PHONY: proof
 proof: $(STAMP) ## Run the long proofs: kills, long random runs
