@@ -17,8 +17,8 @@ class Slab:
     """Some bars of time of all coins in a row: `open_ms` per bar, the rest over bar and coin.
 
     A coin has no instants in a bar in which it is not `present`.  `premium` is the price over the
-    oracle, less 1.  `rates` has, for a bar at whose end funding falls due, a rate or None per coin;
-    `listed` has, for a bar with news, who begins or ends at its open.
+    oracle, less 1.  `rates` has, by the hour at which funding falls due, a rate or None per coin;
+    `listed` has, by the place of a bar with news, who begins or ends at its open.
     """
 
     open_ms: Ints

@@ -50,10 +50,10 @@ def past_bars(market: Market, index: int, interval: str, from_ms: int) -> PastBa
     """
     length_ms = INTERVALS[interval]
     start_ms = market.start_ms
-    if length_ms >= market.bar_ms or not length_ms:
+    if (length_ms or DAY_MS) % market.bar_ms == 0:
         found = market.past(index, interval)
         return found.between(from_ms, candles.open_of(interval, start_ms))
-    newest_ms = start_ms - (candles.BARS_MAX + 1) * length_ms
+    newest_ms = start_ms - (candles.BARS_MAX + 1) * (length_ms or 31 * DAY_MS)
     since_ms = max(from_ms, newest_ms)
     own = market.past(index, _interval_of(market))
     own = own.between(since_ms - since_ms % market.bar_ms, start_ms)
@@ -105,7 +105,8 @@ def _begin(market: Market, index: int, coin: Coin, moves: list[tuple[int, Move]]
     for at_ms, move in moves:
         if move.lots and at_ms >= minute_ms:
             candles.record(coin, at_ms, move.px_ticks, move.lots)
-    hourly = past_bars(market, index, "1h" if market.bar_ms <= HOUR_MS else _interval_of(market), 0)
+    is_fine = HOUR_MS % market.bar_ms == 0
+    hourly = past_bars(market, index, "1h" if is_fine else _interval_of(market), 0)
     coin.hour_volumes = hour_volumes(hourly, start_ms)
     newest = candles.forming(coin, "1h")
     if newest is not None and newest.open_ms > start_ms - DAY_MS:

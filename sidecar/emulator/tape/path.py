@@ -12,7 +12,7 @@ walks it, from wherever.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -97,15 +97,19 @@ def trade_counts(bars: BarRows, tick_count: int, words: Words) -> Ints:
 
 @dataclass(frozen=True)
 class Chance:
-    """Which words belong to whom: those of `symbol_count` symbols from `first_symbol` on."""
+    """Which words belong to whom: those of `symbol_count` symbols from `first_symbol` on.
+
+    Bars are numbered from 1970 on, less `shift`, by which a market was moved in time.
+    """
 
     seed: int
     symbol_count: int
     first_symbol: int = 0
+    shift: int = 0
 
     def of_symbol(self, index: int) -> Chance:
         """The words of one symbol, for paths of its own."""
-        return Chance(self.seed, self.symbol_count, index)
+        return replace(self, first_symbol=index)
 
     def of_bars(self, numbers: Ints, symbols: int) -> Words:
         """A word for each of `symbols` symbols in each bar, bars numbered from 1970 on."""
@@ -116,17 +120,17 @@ class Chance:
         return self._words(TICK_STREAM, numbers, symbols, tick_count)
 
     def _words(self, stream: int, numbers: Ints, symbols: int, each: int) -> Words:
-        count = len(numbers)
-        is_whole = symbols == self.symbol_count
-        if is_whole and count and int(numbers[-1]) - int(numbers[0]) == count - 1:
-            first = int(numbers[0]) * self.symbol_count * each
-            words = raw_words(self.seed, stream, first, count * symbols * each)
-            return words.reshape(count, symbols, each)
-        out = np.empty((count, symbols, each), np.uint64)
-        for place, number in enumerate(numbers.tolist()):
-            first = (number * self.symbol_count + self.first_symbol) * each
-            words = raw_words(self.seed, stream, first, symbols * each)
-            out[place] = words.reshape(symbols, each)
+        """Words over bar, symbol and instant; in one draw where bars lie close together."""
+        places = numbers - self.shift
+        span = int(places[-1] - places[0]) + 1 if len(places) else 0
+        if symbols == self.symbol_count and span <= 2 * len(places):
+            first = int(places[0]) * symbols * each if span else 0
+            words = raw_words(self.seed, stream, first, span * symbols * each)
+            return words.reshape(span, symbols, each)[places - places[0] if span else places]
+        out = np.empty((len(places), symbols, each), np.uint64)
+        for row, place in enumerate(places.tolist()):
+            first = (place * self.symbol_count + self.first_symbol) * each
+            out[row] = raw_words(self.seed, stream, first, symbols * each).reshape(symbols, each)
         return out
 
 
@@ -210,7 +214,8 @@ def _on_grid(bars: BarRows, line: Floats, size_decimals: Ints) -> Ints:
     step = _TENS[np.maximum(digits - SIGNIFICANT_DIGITS, 0)]
     step = np.minimum(step, _TENS[PRICE_DECIMALS - size_decimals])[:, None]
     ticks = np.rint(line / step).astype(np.int64) * step
-    return np.clip(ticks, bars.low_ticks[:, None], bars.high_ticks[:, None])
+    within: Ints = np.clip(ticks, bars.low_ticks[:, None], bars.high_ticks[:, None])
+    return within
 
 
 def _musts(bars: BarRows, length: int, high_at: Ints, low_at: Ints) -> Bools:

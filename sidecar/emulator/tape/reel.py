@@ -152,7 +152,6 @@ class Reel:
             self._market.chance,
             numbers,
         )
-        last = self._tick_count - 1
         for bar, open_ms in enumerate(slab.open_ms[since:].tolist()):
             at = since + bar
             if open_ms >= first_ms:
@@ -174,9 +173,10 @@ class Reel:
                     oracle[place].tolist(),
                     external[place].tolist(),
                 ]
-                if place == last and (rates := slab.rates.get(at)) is not None:
+                at_ms = open_ms + place * tick_ms
+                if (rates := slab.rates.get(at_ms + tick_ms)) is not None:
                     columns.append([rates[index] for index in coins.tolist()])
-                yield open_ms + place * tick_ms, Moved(tuple(map(Move, *columns)))
+                yield at_ms, Moved(tuple(map(Move, *columns)))
 
     def _outside(self, slab: Slab, at: int, coins: Ints) -> tuple[Ints, Ints]:
         """Oracle and other venues' price, over instant and coin."""

@@ -131,7 +131,7 @@ class SyntheticMarket:
             present=np.tile(present, (MINUTES, 1)),
             rows=found.rows,
             premium=found.premium,
-            rates={MINUTES - 1: [rate if there else None for rate, there in pairs]},
+            rates={open_ms + HOUR_MS: [rate if there else None for rate, there in pairs]},
             listed={0: self._listings(hour)},
         )
 
@@ -233,7 +233,10 @@ class SyntheticMarket:
             return whole.reshape(-1, whole.shape[-1])
 
         rows = BarRows(
-            *(self._ticks_of(of(f"{name}_px")) for name in ("open", "high", "low", "close")),
+            self._ticks_of(of("open_px")),
+            self._ticks_of(of("high_px")),
+            self._ticks_of(of("low_px")),
+            self._ticks_of(of("close_px")),
             of("volume_lots").astype(np.int64),
         )
         rows = rows.with_lots(np.maximum(rows.lots, trades_needed(rows)))
