@@ -123,24 +123,24 @@ def rest(state: VenueState, name: str, *, is_buy: bool, ticks: int, lots: int) -
 
 
 def bare() -> Scene:
-    """BTC, ETH, MATIC which is delisted, and a builder's xyz:GOLD; nobody is there."""
+    """BTC, ETH, a builder's xyz:GOLD, two delisted ones, and nobody is there."""
     single = [Tier(0, 10)]
+    alone: dict[str, Any] = {"only_isolated": True, "margin_table_id": 10, "tiers": single}
     made = [
         coin("BTC", 0, 5, 806_400),
         coin("ETH", 1, 4, 263_000, margin_table_id=10, tiers=single, leverage_max=10),
-        coin("MATIC", 2, 1, 37_540, is_delisted=True, only_isolated=True, margin_table_id=10),
+        coin("MATIC", 2, 1, 37_540, is_delisted=True, margin_mode="strictIsolated", **alone),
         coin(
             "xyz:GOLD",
             110_000,
             4,
             265_500,
-            only_isolated=True,
             margin_mode="strictIsolated",
-            margin_table_id=10,
-            tiers=single,
             leverage_max=10,
             growth_mode=True,
+            **alone,
         ),
+        coin("xyz:OIL", 110_001, 3, 62_000, is_delisted=True, **alone),
     ]
     state = VenueState(seed=1, now_ms=NOW_MS, coins={one.name: one for one in made})
     state.accounts[HOUSE] = Account(HOUSE)

@@ -102,6 +102,7 @@ def _dex_entry(state: VenueState, dex: str) -> dict[str, Any]:
         "deployerFeeScale": decimal_text(scale_hundredths, 2),
         "lastDeployerFeeScaleChangeTime": NEVER,
         "assetToFundingMultiplier": [],
+        "assetToFundingInterestRate": [],
     }
 
 
