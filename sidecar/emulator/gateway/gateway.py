@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -20,7 +21,8 @@ from sidecar.emulator.gateway.messages import Frame, HttpReply
 from sidecar.emulator.gateway.streams import NEVER_MS, Streams
 from sidecar.emulator.gateway.talk import Talk
 from sidecar.emulator.tape.port import Tape
-from sidecar.emulator.wire import frames
+
+GREETING: Final = "Websocket connection established."
 
 
 class Gateway:
@@ -116,7 +118,7 @@ class Gateway:
         session = self._streams.sessions.add(peer, known, self.now_ms)
         self._streams.opened(session)
         if self.is_greeting:
-            self._streams.tell(self.now_ms, session, "", frames.GREETING)
+            self._streams.tell(self.now_ms, session, "", GREETING)
         return session.number
 
     def receive(self, now_ms: int, session: int, text: str) -> None:
