@@ -9,22 +9,15 @@ from typing import Any
 
 import eth_account
 import pytest
-from coincurve import PrivateKey
 from hyperliquid.utils import signing as sdk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.emulator.exchange.state import Account, Coin, Quote, VenueState
 from sidecar.emulator.wire import actions, canonical, signatures
 from sidecar.emulator.wire.errors import BadShape
+from tests.signed_venue import CLOID, KEY, NONCE, SECRET, USER, VAULT, order_action, posted, venue
 
-SECRET = bytes.fromhex("0123456789" * 6 + "0123")
-KEY = PrivateKey(SECRET)
 WALLET = eth_account.Account.from_key(SECRET)
-USER = WALLET.address.lower()
-NONCE = 1_700_000_000_000
-VAULT = "0x1719884eb866cb12b2287399b15f7db5e7d775ea"
-CLOID = "0x00000000000000000000000000000001"
 DUMMY = {"type": "dummy", "num": 100_000_000_000}
 SEND = {
     "type": "usdSend",
@@ -32,12 +25,6 @@ SEND = {
     "amount": "1",
     "time": 1_687_816_341_423,
 }
-
-
-def order_action(**changes: Any) -> dict[str, Any]:
-    order = {"a": 1, "b": True, "p": "100", "s": "100", "r": False}
-    order |= {"t": {"limit": {"tif": "Gtc"}}} | changes
-    return {"type": "order", "orders": [order], "grouping": "na"}
 
 
 STOP = {"trigger": {"isMarket": True, "triggerPx": "103", "tpsl": "sl"}}
@@ -224,33 +211,6 @@ def test_every_action_of_the_master_key_is_typed_as_the_sdk_types_it() -> None:
             assert written(signatures.sign_user_signed(action, KEY)) == written(theirs), kind
             nonce = action.get("nonce", action.get("time"))
             assert signer_of(action, theirs, nonce) == USER, kind
-
-
-def venue(*users: str) -> VenueState:
-    """A venue with one coin, on which these users have accounts."""
-    state = VenueState(seed=1, now_ms=NONCE)
-    coin = Coin(
-        name="BTC",
-        asset=1,
-        dex="",
-        size_decimals=2,
-        leverage_max=40,
-        margin_table_id=56,
-        tiers=[],
-        quote=Quote(1_000_000),
-        oracle_ticks=1_000_000,
-        mark_ticks=1_000_000,
-        last_ticks=1_000_000,
-        external_ticks=1_000_000,
-        prev_day_ticks=1_000_000,
-    )
-    state.coins["BTC"] = coin
-    state.accounts.update((user, Account(user)) for user in users)
-    return state
-
-
-def posted(action: dict[str, Any], signature: dict[str, Any], nonce: int, **more: Any) -> bytes:
-    return json.dumps({"action": action, "nonce": nonce, "signature": signature} | more).encode()
 
 
 def signer_of(

@@ -185,6 +185,9 @@ def of_user_signed(
 
 
 def _coin(state: VenueState, asset: int) -> Coin | None:
+    name = state.asset_names.get(asset)
+    if name is not None:
+        return state.coins[name]
     return next((coin for coin in state.coins.values() if coin.asset == asset), None)
 
 
