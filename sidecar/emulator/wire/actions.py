@@ -98,6 +98,8 @@ class Signed(Struct, frozen=True):
     def _user_signed(self, state: VenueState, action: user_signed.UserSigned) -> Envelope | str:
         if action.stamp() != self.nonce:
             return "Nonce mismatch."
+        if self.expires_ms is not None:
+            return "Action does not support expiresAfter."
         if self.network is not None and action.hyperliquid_chain.lower() != self.network:
             return "Mainnet and testnet require different signature."
         signer = self._signer(state)
@@ -149,8 +151,7 @@ def _decode(body: bytes, network: str | None) -> Signed:
         return _decode_user_signed(kind, raw, post, network)
     vault = post.vault_address
     vault = canonical.address(vault) if isinstance(vault, str) else None
-    expires = post.expires_after
-    expires_ms = expires if isinstance(expires, int) else None
+    expires_ms = _expiry(post)
     action = None
     batch_len = 1
     if kind in _ACTIONS:
@@ -189,8 +190,13 @@ def _decode_user_signed(kind: str, raw: bytes, post: _Post, network: str | None)
         action=action,
         hashed=digest,
         signature=_signature(post.signature),
+        expires_ms=_expiry(post),
         network=network,
     )
+
+
+def _expiry(post: _Post) -> int | None:
+    return post.expires_after if isinstance(post.expires_after, int) else None
 
 
 def _signature(given: _Signature) -> bytes | None:

@@ -471,6 +471,16 @@ def test_the_nonce_within_an_action_is_that_of_the_request() -> None:
     assert reason(actions.decode(posted(action, signature, NONCE), None)) == "Nonce mismatch."
 
 
+def test_an_action_of_the_master_key_has_no_expiry() -> None:
+    """It would not be part of what was signed."""
+    action = {"type": "usdSend", "signatureChainId": "0x1", "hyperliquidChain": "Mainnet"}
+    action |= {"destination": OTHER, "amount": "1", "time": NONCE}
+    signature = signatures.sign_user_signed(action, KEY)
+    found = actions.decode(posted(action, signature, NONCE, expiresAfter=NONCE + 1), None)
+
+    assert reason(found) == "Action does not support expiresAfter."
+
+
 def test_a_venue_of_one_network_takes_no_action_of_the_other() -> None:
     action = {"type": "usdSend", "signatureChainId": "0x1", "hyperliquidChain": "Mainnet"}
     action |= {"destination": OTHER, "amount": "1", "time": NONCE}
