@@ -50,8 +50,7 @@ def _note_hour(coin: Coin, now_ms: int) -> None:
     coin.hour_ms = hour
     coin.hour_ticks.append(coin.mark_ticks)
     if len(coin.hour_ticks) > HOURS_KEPT:
-        coin.prev_day_ticks = coin.hour_ticks[1]
-        del coin.hour_ticks[0]
+        coin.prev_day_ticks = coin.hour_ticks.pop(0)
 
 
 def on_move(state: VenueState, now_ms: int, coin: Coin, move: Move) -> None:
