@@ -99,13 +99,29 @@ def close(
     assert left == 0, (coin.name, left)
 
 
+def _losses(loser: Account, coins: list[Coin]) -> list[int]:
+    """What each position lost; its notional where none lost anything."""
+    found: list[int] = []
+    sizes: list[int] = []
+    for coin in coins:
+        position = loser.positions[coin.name]
+        size = abs(position.lots) * coin.mark_ticks
+        gain = size - position.entry_micros
+        found.append(max(0, -gain if position.lots > 0 else gain))
+        sizes.append(size)
+    return found if any(found) else sizes
+
+
 def close_all(
     state: VenueState, now_ms: int, loser: Account, names: list[str], events: list[Event]
 ) -> None:
-    """Closes positions that lost more than stood behind them; the deficit is shared by notional."""
+    """Closes positions that lost more than stood behind them.
+
+    Each makes up for the deficit by its part of the losses, so that those who won pay.
+    """
     coins = [state.coins[name] for name in names]
     deficit = -pool_value(state, loser, coins[0])
-    notionals = [abs(loser.positions[coin.name].lots) * coin.mark_ticks for coin in coins]
-    whole = sum(notionals)
-    for coin, notional in zip(coins, notionals, strict=True):
-        close(state, now_ms, loser, coin, share_micros(deficit, notional, whole), events)
+    losses = _losses(loser, coins)
+    whole = sum(losses)
+    for coin, loss in zip(coins, losses, strict=True):
+        close(state, now_ms, loser, coin, share_micros(deficit, loss, whole), events)
