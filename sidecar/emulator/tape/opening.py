@@ -56,7 +56,7 @@ def past_bars(market: Market, index: int, interval: str, from_ms: int) -> PastBa
     newest_ms = start_ms - (candles.BARS_MAX + 1) * (length_ms or 31 * DAY_MS)
     since_ms = max(from_ms, newest_ms)
     own = market.past(index, _interval_of(market))
-    own = own.between(since_ms - since_ms % market.bar_ms, start_ms)
+    own = own.between(since_ms - since_ms % market.bar_ms, start_ms - market.bar_ms + 1)
     parts = [_inside(market, index, own), _inside(market, index, _current(market, index))]
     folded = [each.folded(interval) for each in parts]
     return joined(folded).between(since_ms, start_ms - start_ms % length_ms)

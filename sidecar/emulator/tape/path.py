@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from core.errors import UsageError
 from core.market.bars import Bools, Floats, Ints
 from core.market.chance import Words, bells, raw_words, sixteenths, units
 from sidecar.emulator.exchange.units import PRICE_DECIMALS, SIGNIFICANT_DIGITS
@@ -72,6 +73,17 @@ class Paths:
 
     ticks: Ints
     lots: Ints
+
+
+def tick_count_of(bar_ms: int, tick_ms: int) -> int:
+    """How many instants a bar has; UsageError when they do not divide it or are too few."""
+    if tick_ms <= 0 or bar_ms % tick_ms or bar_ms // tick_ms < TICKS_MIN:
+        raise UsageError(
+            f"instants every {tick_ms} ms do not divide bars of {bar_ms} ms",
+            at=f"a bar needs {TICKS_MIN} instants at least",
+            hint="take 1000 ms, or 15000 ms to go through weeks",
+        )
+    return bar_ms // tick_ms
 
 
 def trades_needed(bars: BarRows) -> Ints:

@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import UsageError
 from core.market.bars import DAY_MS, INTERVALS, Ints
 from sidecar.emulator.exchange import candles
 from sidecar.emulator.exchange.requests import Move, Moved
 from sidecar.emulator.exchange.state import Bar, Rules, VenueState
 from sidecar.emulator.tape.market import Market, Slab
 from sidecar.emulator.tape.opening import Opened, first_state, past_bars
-from sidecar.emulator.tape.path import TICKS_MIN, paths
+from sidecar.emulator.tape.path import paths, tick_count_of
 from sidecar.emulator.tape.port import Instant
 
 
@@ -27,18 +26,10 @@ class Reel:
     """A tape over a market."""
 
     def __init__(self, market: Market) -> None:
-        """Raise UsageError for instants that do not divide a bar of the market."""
-        tick_ms = market.tick_ms
-        if tick_ms <= 0 or market.bar_ms % tick_ms or market.bar_ms // tick_ms < TICKS_MIN:
-            raise UsageError(
-                f"instants every {tick_ms} ms do not divide bars of {market.bar_ms} ms",
-                at=f"a bar needs {TICKS_MIN} instants at least",
-                hint="take 1000 ms, or 15000 ms to go through weeks",
-            )
         self._market = market
         self.start_ms = market.start_ms
         """The instant that `first_state` describes."""
-        self._tick_count = market.bar_ms // tick_ms
+        self._tick_count = tick_count_of(market.bar_ms, market.tick_ms)
         self._names = [listing.name for listing in market.universe.listings]
         self._index = {name: index for index, name in enumerate(self._names)}
         self._decimals = np.array(

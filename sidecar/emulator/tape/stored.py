@@ -27,7 +27,7 @@ from sidecar.emulator.exchange.requests import Listed
 from sidecar.emulator.exchange.units import PRICE_DECIMALS, SIGNIFICANT_DIGITS
 from sidecar.emulator.tape.market import Slab
 from sidecar.emulator.tape.past import PastBars
-from sidecar.emulator.tape.path import BarRows, Chance, trade_counts, trades_needed
+from sidecar.emulator.tape.path import BarRows, Chance, tick_count_of, trade_counts, trades_needed
 from sidecar.emulator.tape.reel import Reel
 from sidecar.emulator.tape.rules import assumed
 from sidecar.emulator.tape.universe import Listing, Universe
@@ -131,7 +131,7 @@ class StoredMarket:
         self._rows = _block_rows(block, order, described)
         numbers = self._open_ms[:start] // self.bar_ms
         words = self.chance.of_bars(numbers, len(order))
-        count = self.bar_ms // self.tick_ms
+        count = tick_count_of(self.bar_ms, self.tick_ms)
         self._trades = trade_counts(self._rows.at(slice(None, start)), count, words)
         self._first = first[order]
         self._ended = np.array(

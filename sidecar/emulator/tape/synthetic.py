@@ -24,7 +24,14 @@ from sidecar.emulator.exchange.requests import Listed
 from sidecar.emulator.exchange.units import PRICE_DECIMALS
 from sidecar.emulator.tape.market import Slab
 from sidecar.emulator.tape.past import PastBars
-from sidecar.emulator.tape.path import BarRows, Chance, joined_rows, trade_counts, trades_needed
+from sidecar.emulator.tape.path import (
+    BarRows,
+    Chance,
+    joined_rows,
+    tick_count_of,
+    trade_counts,
+    trades_needed,
+)
 from sidecar.emulator.tape.reel import Reel
 from sidecar.emulator.tape.universe import Listing, Universe
 
@@ -89,6 +96,7 @@ class SyntheticMarket:
 
     def __init__(self, spec: MarketSpec, start_ms: int, tick_ms: int, dex: str) -> None:
         self.spec, self.start_ms, self.tick_ms, self.dex = spec, start_ms, tick_ms, dex
+        self._tick_count = tick_count_of(self.bar_ms, tick_ms)
         own = traits_of(spec)
         self._traits = [own]
         described = list(metadata_of(own, 2**40 - 1))
@@ -194,7 +202,7 @@ class SyntheticMarket:
         first = (self.spec.start_ms + found.hour * HOUR_MS) // MINUTE_MS
         numbers = first + np.arange(hours * MINUTES, dtype=np.int64)
         words = self.chance.of_bars(numbers, self.chance.symbol_count)
-        rows, counts = found.rows, trade_counts(found.rows, MINUTE_MS // self.tick_ms, words)
+        rows, counts = found.rows, trade_counts(found.rows, self._tick_count, words)
         self._rates.append(found.rate_1h)
         self._premiums.append(found.premium_1h)
         for interval in _KEPT:
