@@ -52,7 +52,7 @@ def order(state: VenueState, user: str, *, is_buy: bool, ticks: int, lots: int, 
     """An order that is in no book."""
     state.next_oid += 1
     return Order(
-        oid=state.next_oid,
+        oid=state.next_oid - 1,
         user=user,
         coin=name,
         is_buy=is_buy,
