@@ -75,7 +75,7 @@ def _calls() -> dict[str, FaultKind]:
             "calls",
             "Sessions are closed; code 1006 cuts them without a closing handshake.",
             "WebSocket clients",
-            ("user", "session"),
+            ("session",),
             {"code": 1000},
             acts_alone=True,
         ),
@@ -422,8 +422,10 @@ def _accounts() -> dict[str, FaultKind]:
         "margin": of("Free money moves to the spot side.", options={"frac": 1.0}),
         "transfer": of("Money comes in, or leaves when negative.", options={"usd": 1_000.0}),
         "liq": of("The market moves beyond the liquidation price and back.", traded),
-        "adl": of("A winning position is reduced against a side that cannot pay.", traded),
-        "agent": of("Agents of the user expire."),
+        "adl": of(
+            "A winning position is reduced against a side that cannot pay.", traded, {"frac": 0.5}
+        ),
+        "agent": of("An agent of the user is taken back, the unnamed one first."),
         "foreign": of(
             "Another process orders with the user's agent key, and with its nonces.",
             traded,

@@ -48,7 +48,10 @@ Address = Annotated[str, BeforeValidator(_lower)]
 class FaultSpec(Group):
     """One fault: its kind, when, whom, and the options of the kind (docs/faults.md)."""
 
-    fault: Name = Field(description="Kind of fault.", json_schema_extra={"enum": [*FAULT_KINDS, 429], "type": ["string", "integer"]})
+    fault: Name = Field(
+        description="Kind of fault.",
+        json_schema_extra={"enum": [*FAULT_KINDS, 429], "type": ["string", "integer"]},
+    )
     from_ms: int | None = Field(
         default=None, ge=0, le=LATEST_MS, description="Venue time at which it begins."
     )

@@ -6,10 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from schemas.fault_schedule import FaultSchedule
 from schemas.sweep import SweepSpec
 from schemas.validation import Gates
 
 SPECS: dict[str, type[BaseModel]] = {
+    "fault-schedule": FaultSchedule,
     "gates": Gates,
     "sweep-spec": SweepSpec,
 }

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from sidecar.emulator.exchange.state import MarginMode, Tif, Trigger
+from sidecar.emulator.exchange.state import MarginMode, Tier, Tif, Trigger
 
 
 class OrderSpec(Struct, frozen=True):
@@ -229,7 +229,7 @@ class Adjust(Struct, frozen=True, tag=True):
     """
 
     what: str
-    value: int | float | bool | None
+    value: int | float | bool | list[Tier] | None
     coin: str | None = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from sidecar.emulator.exchange.requests import Envelope
+from sidecar.emulator.exchange.state import Tier
 
 Option = bool | int | float | str
 
@@ -47,6 +48,8 @@ class Active(Struct):
     """Whether the venue was changed and is to be changed back."""
     was: dict[str, int | float | bool | None] = field(default_factory=dict)
     """What it was before, by the name of what was changed."""
+    tiers_were: dict[str, list[Tier]] = field(default_factory=dict)
+    """The same of margin tiers."""
     free_ms: dict[str, int] = field(default_factory=dict)
     """When the last bytes on their way to a client have arrived."""
 
@@ -100,14 +103,16 @@ class PlaneState(Struct):
     actives: list[Active] = field(default_factory=list)
     """In the order in which they were added."""
     counters: dict[str, Counter] = field(default_factory=dict)
-    texts: list[HeldText] = field(default_factory=list)
-    """Each session's in the order in which they were made."""
+    texts: dict[int, list[HeldText]] = field(default_factory=dict)
+    """By session, in the order in which they were made."""
     requests: list[HeldRequest] = field(default_factory=list)
     copies: dict[str, list[Copy]] = field(default_factory=dict)
     """By stream, oldest first; bounded."""
     opened_ms: dict[int, int] = field(default_factory=dict)
     """When each session that is there began."""
-    users: dict[int, list[str]] = field(default_factory=dict)
-    """Accounts whose streams a session subscribed to."""
+    wire_ms: dict[int, int] = field(default_factory=dict)
+    """By session, when the last of what was held back regardless of its stream arrives."""
+    endings: list[Active] = field(default_factory=list)
+    """Faults that were taken back while what they changed was still changed."""
     answers: dict[str, bytes] = field(default_factory=dict)
     """The last answer of each path, while one may be swapped."""
