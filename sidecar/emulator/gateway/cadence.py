@@ -6,6 +6,7 @@ since 1970, so that all books carry one time, and what is due follows from the c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from sidecar.emulator.exchange import book
@@ -13,6 +14,7 @@ from sidecar.emulator.gateway.snapshots import present
 from sidecar.emulator.gateway.streams import NEVER_MS, Streams
 from sidecar.emulator.gateway.subscriptions import FAST_BOOK, Topic
 from sidecar.emulator.wire import frames
+from sidecar.emulator.wire.replies_market import sides
 from sidecar.emulator.wire.view import View
 
 BLOCK_MS: Final = 70
@@ -58,10 +60,10 @@ class Cadence:
         self._coins: dict[str, None] = {}
         self._users: dict[str, None] = {}
 
-    def touch_coin(self, coin: str) -> None:
-        """The coin's book may have changed."""
+    def touch_coins(self, coins: Iterable[str]) -> None:
+        """The books of these coins may have changed."""
         if self._streams.sessions.hears("bbo"):
-            self._coins[coin] = None
+            self._coins.update(dict.fromkeys(coins))
 
     def touch_user(self, user: str) -> None:
         """Something of the account changed."""
@@ -80,6 +82,8 @@ class Cadence:
 
     def next_ms(self, now_ms: int) -> int:
         """When the next stream that someone hears is due, later than now."""
+        if not self._streams.sessions.are_heard:
+            return NEVER_MS
         hears = self._streams.sessions.hears
         due = NEVER_MS
         for periods in (ALWAYS, WHEN_CHANGED):
@@ -158,7 +162,7 @@ class Cadence:
         state = self._view.state
         found = state.coins.get(coin)
         # Pairs of the spot side have a name and no book.
-        return ([], []) if found is None else book.levels(state, found, 1)
+        return ([], []) if found is None else sides(state, found, 1)
 
     def _say_accounts(self, now_ms: int) -> None:
         users, self._users = self._users, {}

@@ -71,7 +71,7 @@ class Fanout:
             if isinstance(event, Traded):
                 trades.setdefault(event.trade.coin, []).append(event.trade)
             elif isinstance(event, OrderChanged):
-                self._cadence.touch_coin(event.order.coin)
+                self._cadence.touch_coins((event.order.coin,))
                 users.setdefault(event.order.user, []).append(event)
             elif isinstance(
                 event, FillSeen | FundingPaid | LedgerMoved | Liquidated | TwapChanged | Announced
@@ -79,8 +79,8 @@ class Fanout:
                 users.setdefault(event.user, []).append(event)
         for user, theirs in users.items():
             self._tell_user(user, theirs)
+        self._cadence.touch_coins(trades)
         for coin, rows in trades.items():
-            self._cadence.touch_coin(coin)
             self._tell_trades(coin, rows)
 
     def _tell_trades(self, coin: str, rows: list[PublicTrade]) -> None:

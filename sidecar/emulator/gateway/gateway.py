@@ -175,8 +175,9 @@ class Gateway:
         self.now_ms = max(self.now_ms, at_ms)
         self._step(self.now_ms, request)
         if isinstance(request, Moved):
-            for move in request.moves:
-                self._cadence.touch_coin(move.coin)
+            self._cadence.touch_coins(move.coin for move in request.moves)
+        else:
+            self._cadence.touch_coins((request.coin,))
 
     def _step(self, now_ms: int, request: Request | Envelope) -> list[Event]:
         events = machine.step(self.state, now_ms, request)

@@ -74,6 +74,11 @@ class Sessions:
         if not subjects:
             del self._listeners[topic.stream]
 
+    @property
+    def are_heard(self) -> bool:
+        """Does anyone listen to anything?"""
+        return bool(self._listeners)
+
     def hears(self, stream: str) -> bool:
         """Does anyone listen to a stream of this kind?"""
         return stream in self._listeners
