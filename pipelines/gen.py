@@ -46,6 +46,12 @@ def _table() -> str:
     return parameters_markdown()
 
 
+def _faults() -> str:
+    from schemas.render_faults import faults_markdown
+
+    return faults_markdown()
+
+
 def _reference_preset() -> str:
     from schemas.reference_preset import preset_text
 
@@ -58,6 +64,7 @@ FILES: dict[str, Callable[[], str]] = {
     f"{SCHEMAS}/strategy.schema.json": _strategy_schema,
     "config/strategy.example.yaml": _example,
     "config/presets/reference.yaml": _reference_preset,
+    "docs/faults.md": _faults,
     "docs/parameters.md": _table,
 }
 """Path in the repository -> its text; the parameter record first, since others import it."""
