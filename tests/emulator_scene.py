@@ -30,7 +30,7 @@ from sidecar.emulator.exchange.state import (
 from sidecar.emulator.exchange.units import MICROS_PER_USD
 from sidecar.emulator.wire import info
 
-NOW_MS = 1_790_000_040_000
+NOW_MS = 1_790_000_080_000
 """Forty seconds after a whole minute."""
 MASTER = "0x" + "ab" * 20
 SUB = "0x" + "5b" * 20

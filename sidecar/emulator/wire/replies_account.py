@@ -267,12 +267,12 @@ def portfolio(view: View, asked: OfUser) -> Any:
     Volumes count whole UTC days.
     """
     account = account_of(view.state, asked.user)
-    curves = [
-        [name, _curve(account, None if span_ms is None else view.now_ms - span_ms)]
+    periods = [
+        (name, _curve(account, None if span_ms is None else view.now_ms - span_ms))
         for name, span_ms in PERIODS
     ]
-    perpetual = [[f"perp{name[0].upper()}{name[1:]}", curve] for name, curve in curves]
-    return curves + perpetual
+    own = [[name, curve] for name, curve in periods]
+    return own + [[f"perp{name[0].upper()}{name[1:]}", curve] for name, curve in periods]
 
 
 def _curve(account: Account, since_ms: int | None) -> dict[str, Any]:
