@@ -88,6 +88,12 @@ def best_of(state: VenueState, coin: Coin, *, is_bid: bool) -> int | None:
 
 def best(state: VenueState, coin: Coin) -> tuple[int | None, int | None]:
     """Best bid and ask in ticks; a halted book is empty."""
+    if not (coin.bids.prices or coin.asks.prices or coin.quote.eaten):
+        # Nobody is there but the background, whole: it need not be walked.
+        if not liquidity.has_any(coin):
+            return None, None
+        bid, ask = liquidity.touch(state.seed, coin)
+        return bid or None, ask
     return best_of(state, coin, is_bid=True), best_of(state, coin, is_bid=False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from msgspec import Struct
 
 from sidecar.emulator.exchange import endings, liquidation, positions, triggers, twap
 from sidecar.emulator.exchange.events import Event, Rejected
@@ -38,14 +38,26 @@ def adjust(state: VenueState, now_ms: int, request: Adjust, events: list[Event])
     if request.coin is not None and coin is None:
         events.append(Rejected(f"Unknown coin {request.coin}"))
         return
-    places: tuple[Any, ...] = (state.rules, state) if coin is None else (coin, coin.quote)
-    for place in places:
-        if request.what in place.__struct_fields__:
-            setattr(place, request.what, request.value)
-            break
-    else:
-        events.append(Rejected(f"Unknown rule {request.what}"))
+    places: tuple[Struct, ...] = (state.rules, state) if coin is None else (coin, coin.quote)
+    place = next((one for one in places if _takes(one, request)), None)
+    if place is None:
+        events.append(
+            Rejected(f"Unknown rule {request.what}, or not of the type of {request.value}")
+        )
         return
+    setattr(place, request.what, request.value)
     if coin is not None:
         triggers.fire(state, now_ms, coin, events)
         liquidation.check(state, now_ms, events)
+
+
+def _takes(place: Struct, request: Adjust) -> bool:
+    """Has it such a field, and may the field have this value?"""
+    kind = type(place).__annotations__.get(request.what)
+    if request.value is None:
+        return kind == "int | None"
+    if isinstance(request.value, bool):
+        return kind == "bool"
+    if isinstance(request.value, int):
+        return kind in ("int", "int | None", "float")
+    return kind == "float"

@@ -105,8 +105,8 @@ def _reaches(order: Order, ticks: int | None) -> bool:
 def take(state: VenueState, now_ms: int, order: Order, events: list[Event]) -> None:
     """Runs an order through the book as far as its limit and its lots go.
 
-    Trades are settled one by one; `order.lots` is what is left.  Reduce-only orders of everyone who
-    traded follow their positions afterwards.
+    Trades are settled one by one; `order.lots` is what is left, and with nothing left it has ended
+    as `filled`.  Reduce-only orders of everyone who traded follow their positions afterwards.
     """
     coin = state.coins[order.coin]
     if coin.is_halted:
@@ -135,6 +135,9 @@ def take(state: VenueState, now_ms: int, order: Order, events: list[Event]) -> N
         at += 1
     if first_ticks is not None and last_ticks is not None:
         liquidity.push(coin.quote, first_ticks, last_ticks)
+    if order.lots == 0:
+        # Before others follow: its end is what ends the sibling of a stop or target.
+        endings.end(state, now_ms, order, "filled", events)
     for user in dict.fromkeys(met):
         endings.follow(state, now_ms, state.accounts[user], coin, events)
 
@@ -176,7 +179,6 @@ def enter(state: VenueState, now_ms: int, order: Order, events: list[Event]) -> 
     before = order.lots
     take(state, now_ms, order, events)
     if order.lots == 0:
-        endings.end(state, now_ms, order, "filled", events)
         return
     if order.tif in ("Ioc", "FrontendMarket"):
         status = "canceled" if order.lots < before else _unmet(state, coin, order)
