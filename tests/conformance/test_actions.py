@@ -31,7 +31,6 @@ def trader(venue: Box) -> Trader:
 
 
 def mid(venue: Box) -> float:
-
     return float(json.loads(venue.info(type="allMids").body)["BTC"])
 
 
@@ -42,7 +41,6 @@ def px(venue: Box, times: float) -> str:
 
 def master(trader: Trader, kind: str, **fields: Any) -> dict[str, Any]:
     """The reply to an action that the master key signs."""
-
     trader.nonce += 1
     action = {"type": kind, "signatureChainId": "0xa4b1", "hyperliquidChain": "Mainnet"} | fields
     action |= {"time" if kind in ("usdSend", "withdraw3") else "nonce": trader.nonce}
@@ -54,7 +52,6 @@ def master(trader: Trader, kind: str, **fields: Any) -> dict[str, Any]:
 
 def posted(trader: Trader, action: dict[str, Any], **more: Any) -> dict[str, Any]:
     """The reply to an action with an expiry, a vault or a nonce of its own."""
-
     trader.nonce += 1
     nonce = more.pop("nonce", trader.nonce)
     vault, expires = more.get("vaultAddress"), more.get("expiresAfter")
