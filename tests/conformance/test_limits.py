@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.venue.weights import WEIGHT_PER_MINUTE, info_weight
-from sidecar.emulator.faults.plane import Plane
+from schemas.fault_schedule import FaultSpec
 from sidecar.emulator.gateway.messages import HttpReply
 from tests.venue_box import PEER, Box, Wire, box, order
 
@@ -225,20 +225,9 @@ def test_c2_two_thousand_messages_a_minute(venue: Box) -> None:
     assert first.heard() == [{"channel": "pong"}]
 
 
-class Late(Plane):
-    """A venue whose replies take a second."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.touches_calls = True
-
-    def on_reply(self, now_ms: int, call: Any, reply: HttpReply) -> HttpReply:
-        reply.delay_ms = 1_000
-        return reply
-
-
 def test_c2_a_hundred_posts_in_flight(venue: Box) -> None:
-    venue.gateway.plane = Late()
+    slow = FaultSpec(fault="delay", type="allMids", delay_ms=1_000)
+    venue.gateway.plane.add(slow, venue.now_ms)
     first, second = venue.connect(), venue.connect()
     request = {"type": "info", "payload": {"type": "allMids"}}
     for index in range(100):

@@ -498,3 +498,24 @@ def test_d1_next_ms_names_every_instant_at_which_something_is_said() -> None:
     jumped.pass_ms(20_000)
 
     assert [one.text for one in wires[0].frames] == [one.text for one in wires[1].frames]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [("candle", {"coin": "BTC", "interval": "1m"}), ("activeAssetCtx", {"coin": "BTC"})],
+)
+def test_c4_who_comes_later_hears_each_change_once(
+    venue: Box, kind: str, fields: dict[str, Any]
+) -> None:
+    early, late = venue.connect(), venue.connect()
+    early.subscribe(kind, **fields)
+    venue.pass_ms(30_500)
+    early.heard()
+
+    first = late.subscribe(kind, **fields)[1]
+    venue.pass_ms(30_000)
+
+    mine, theirs = early.heard(kind), late.heard(kind)
+    assert theirs == mine
+    assert first != theirs[0]
+    assert all(one != after for one, after in pairwise(theirs))

@@ -45,6 +45,8 @@ ALWAYS: Final = {
     "allDexsAssetCtxs": ALL_CONTEXTS_MS,
 }
 WHEN_CHANGED: Final = {"candle": SECOND_MS, "activeAssetCtx": SECOND_MS}
+CHANGES_ONLY: Final = ("bbo", "fastAssetCtxs", *WHEN_CHANGED)
+"""Streams that say nothing while nothing changes."""
 Best = tuple[list[book.Level], list[book.Level]]
 
 
@@ -69,16 +71,35 @@ class Cadence:
         """Something of the account changed."""
         self._users[user] = None
 
-    def begun(self, topic: Topic) -> str | None:
-        """The first text of a stream whose changes are counted from it."""
-        if topic.kind == "bbo" and topic.coin not in self._best:
-            self._best[topic.coin] = self._best_of(topic.coin)
+    def begun(self, topic: Topic, *, is_alone: bool) -> str | None:
+        """The first text of a stream that tells changes only, for one more who hears it.
+
+        Where the others were told something else last, the next beat tells all anew: what goes
+        back to what it was in between would be no change to them, but is one to the newcomer.
+        """
+        if topic.kind == "bbo":
+            best = self._best_of(topic.coin)
+            if is_alone or self._best.get(topic.coin) == best:
+                self._best[topic.coin] = best
+            else:
+                self._best.pop(topic.coin, None)
+                self._coins[topic.coin] = None
+            return present(self._view, topic)
         if topic.kind == "fastAssetCtxs":
             text, prices = frames.fast_asset_ctxs(self._view, {})
-            if not self._prices:
-                self._prices = prices
+            known = self._prices.items()
+            self._prices = (
+                prices
+                if is_alone
+                else {coin: told for coin, told in known if prices.get(coin) == told}
+            )
             return text
-        return present(self._view, topic)
+        text = present(self._view, topic)
+        if is_alone or self._said.get(topic) == text:
+            self._said[topic] = text or ""
+        else:
+            self._said[topic] = ""
+        return text
 
     def next_ms(self, now_ms: int) -> int:
         """When the next stream that someone hears is due, later than now."""

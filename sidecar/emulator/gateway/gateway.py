@@ -9,7 +9,7 @@ import msgspec
 
 from sidecar.emulator.exchange import clockwork, machine
 from sidecar.emulator.exchange.events import Event
-from sidecar.emulator.exchange.requests import Elapse, Envelope, Listed, Moved, Request
+from sidecar.emulator.exchange.requests import Adjust, Elapse, Envelope, Listed, Moved, Request
 from sidecar.emulator.exchange.state import VenueState
 from sidecar.emulator.faults.plane import Plane
 from sidecar.emulator.gateway import front
@@ -174,12 +174,12 @@ class Gateway:
     def _move(self, at_ms: int, request: Moved | Listed) -> None:
         self.now_ms = max(self.now_ms, at_ms)
         self._step(self.now_ms, request)
-        if isinstance(request, Moved):
-            self._cadence.touch_coins(move.coin for move in request.moves)
-        else:
-            self._cadence.touch_coins((request.coin,))
 
     def _step(self, now_ms: int, request: Request | Envelope) -> list[Event]:
         events = machine.step(self.state, now_ms, request)
         self._fanout.publish(events)
+        if isinstance(request, Moved):
+            self._cadence.touch_coins(move.coin for move in request.moves)
+        elif isinstance(request, Listed | Adjust) and request.coin is not None:
+            self._cadence.touch_coins((request.coin,))
         return events

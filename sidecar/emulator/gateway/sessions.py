@@ -87,6 +87,10 @@ class Sessions:
         """Streams of a kind about a coin or user, each with its sessions."""
         return self._listeners.get(stream, NOBODY).get(subject, NO_TOPICS)
 
+    def listeners(self, topic: Topic) -> dict[int, None]:
+        """The sessions that hear a stream."""
+        return self.topics(topic.stream, topic.subject).get(topic, {})
+
     def all_topics(self, stream: str) -> list[tuple[Topic, dict[int, None]]]:
         """Every stream of a kind that someone hears, with its sessions."""
         subjects = self._listeners.get(stream, NOBODY)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from sidecar.emulator.faults.sights import Sight
-from sidecar.emulator.gateway.cadence import Cadence
+from sidecar.emulator.gateway.cadence import CHANGES_ONLY, Cadence
 from sidecar.emulator.gateway.calls import Caller, Calls, Venue
 from sidecar.emulator.gateway.limits import (
     MESSAGES_PER_MINUTE,
@@ -27,7 +27,6 @@ TEXT_CHARS_MAX: Final = 1_048_576
 LOST_POST_MS: Final = 60_000
 """A post whose answer is lost counts as in flight for so long."""
 NOT_A_REQUEST: Final = "Error parsing JSON into valid websocket request: "
-COUNTED_FROM_FIRST: Final = ("bbo", "fastAssetCtxs")
 
 
 class PostRequest(Struct):
@@ -126,8 +125,9 @@ class Talk:
                 return
         self._acknowledge(session, "subscribe", topic)
         self._streams.sessions.subscribe(session, topic)
-        if topic.kind in COUNTED_FROM_FIRST:
-            text = self._cadence.begun(topic)
+        if topic.kind in CHANGES_ONLY:
+            others = len(self._streams.sessions.listeners(topic)) - 1
+            text = self._cadence.begun(topic, is_alone=not others)
         else:
             text = first(self._venue, topic)
         if text is not None:
