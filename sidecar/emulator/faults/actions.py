@@ -9,6 +9,7 @@ from msgspec import structs
 
 from schemas.fault_kinds import REASONS
 from sidecar.emulator.exchange import book, endings
+from sidecar.emulator.exchange.leverages import coin_of
 from sidecar.emulator.exchange.requests import (
     Cancel,
     Envelope,
@@ -18,7 +19,7 @@ from sidecar.emulator.exchange.requests import (
     OrderSpec,
     Place,
 )
-from sidecar.emulator.exchange.state import Coin, Order, VenueState
+from sidecar.emulator.exchange.state import Order, VenueState
 from sidecar.emulator.faults.calls import lost
 from sidecar.emulator.faults.orders import (
     THROUGH_FRAC,
@@ -37,12 +38,6 @@ from sidecar.emulator.gateway.messages import HttpReply
 
 Outcome = Envelope | HttpReply
 HELD_MAX: Final = 10_000
-
-
-def coin_of(state: VenueState, asset: int) -> Coin | None:
-    """The symbol of an asset id."""
-    name = state.asset_names.get(asset)
-    return None if name is None else state.coins.get(name)
 
 
 def _meets(act: Act, asset: int) -> bool:

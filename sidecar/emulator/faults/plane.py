@@ -257,13 +257,20 @@ class Plane:
         at_ms = max(passing.at_ms, busy_ms)
         if at_ms <= now_ms:
             sent = [Parcel(sight.session, text) for text in passing.texts]
-            return [*before, *sent, *(self._waiting.overtaken(sight.session) if sent else [])]
+            return [*before, *sent, *(self._overtaken(sight.session) if sent else [])]
         passing.at_ms = at_ms
         holder = passing.holder
         if holder is not None and not passing.waits_for_next and _holds_all(holder):
             wire_ms[sight.session] = at_ms
         self._waiting.hold(passing.held())
         return before
+
+    def _overtaken(self, session: int) -> list[Parcel]:
+        """Messages that a later one passed."""
+        found = self._waiting.overtaken(session)
+        if found:
+            self._tally.counter("reorder").had_effect += len(found)
+        return found
 
     def _may_touch(self, active: Active, sight: Sight) -> bool:
         """Answers of the venue to the client itself are only what they are, but for the line."""

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import structs
 
 from schemas.fault_kinds import REASONS
+from sidecar.emulator.exchange.leverages import coin_of
 from sidecar.emulator.exchange.requests import (
     Cancel,
     ChangeMargin,
@@ -74,8 +75,8 @@ def _lots(state: VenueState, asset: int, other: int, lots: int) -> int:
 
 def _finer(state: VenueState, asset: int, other: int) -> int:
     """By how many decimals sizes of the other symbol are finer."""
-    coins, names = state.coins, state.asset_names
-    return coins[names[other]].size_decimals - coins[names[asset]].size_decimals
+    mine, others = coin_of(state, asset), coin_of(state, other)
+    return 0 if mine is None or others is None else others.size_decimals - mine.size_decimals
 
 
 def _scaled(count: int, decimals: int) -> int:
@@ -96,5 +97,5 @@ def coins_named(state: VenueState, request: ClientRequest) -> tuple[str, ...]:
             assets = [request.asset]
         case _:
             assets = []
-    names = [state.asset_names[asset] for asset in assets if asset in state.asset_names]
-    return tuple(dict.fromkeys(names))
+    coins = [coin_of(state, asset) for asset in dict.fromkeys(assets)]
+    return tuple(coin.name for coin in coins if coin is not None)
