@@ -1,4 +1,4 @@
-"""How fast the emulator is: `python -m sidecar.emulator.measure`, prints a table, adds to bench.json.
+"""How fast the emulator is: `python -m sidecar.emulator.measure`; adds its figures to bench.json.
 
 Three figures.  Actions go straight into the exchange.  Signed orders come over HTTP, each a request
 of its own, from this process to an emulator of its own process: decoded, canonically encoded anew,
@@ -76,8 +76,8 @@ def actions_per_s(count: int) -> float:
     from sidecar.emulator.exchange.machine import step
     from sidecar.emulator.exchange.requests import Fund
     from sidecar.emulator.exchange.state import Rules
-    from sidecar.emulator.workload import Workload
     from sidecar.emulator.tape.synthetic import HISTORY_DAYS, synthetic_spec, synthetic_tape
+    from sidecar.emulator.workload import Workload
 
     start_ms = SystemClock().now_ms()
     tape = synthetic_tape(synthetic_spec(1, SYMBOLS, start_ms, HISTORY_DAYS), start_ms)
