@@ -221,10 +221,9 @@ def funding_history(view: View, asked: OfCoinSpan) -> Any:
     coin = coin_named(view.state, asked.coin)
     end_ms = view.now_ms if asked.end_time is None else asked.end_time
     own = [row for row in coin.funding if asked.start_time <= row[0] <= end_ms]
-    first_own_ms = coin.funding[0][0] if coin.funding else view.now_ms + 1
-    before = view.tape.funding_history(
-        coin.name, asked.start_time, min(end_ms, first_own_ms - HOUR_MS // 2)
-    )
+    # The venue's own rows are stamped a little late; one of the tape for the same hour is older.
+    since_ms = coin.funding[0][0] - HOUR_MS // 2 if coin.funding else view.now_ms
+    before = view.tape.funding_history(coin.name, asked.start_time, min(end_ms, since_ms))
     return [
         {
             "coin": coin.name,

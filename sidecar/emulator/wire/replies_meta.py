@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
+from sidecar.emulator.exchange.checks import MARKET_ORDER_MAX_USD
 from sidecar.emulator.exchange.state import Coin, Tier, VenueState
 from sidecar.emulator.exchange.units import MICROS_PER_USD, decimal_text, usd_text
 from sidecar.emulator.wire import spot
@@ -17,8 +18,6 @@ FIRST_TABLE_ID: Final = 50
 OPEN_INTEREST_CAP_USD: Final = 1_000_000_000
 NEVER: Final = "1970-01-01T00:00:00"
 AUCTION_S: Final = 111_600
-MARKET_ORDER_USD: Final = ((25, 30_000_000), (20, 5_000_000), (10, 2_000_000), (0, 500_000))
-"""Smallest maximum leverage, and the largest market order of coins that have it."""
 
 
 def meta(state: VenueState, dex: str | None) -> dict[str, Any]:
@@ -160,7 +159,7 @@ def auction(view: View, _: Nothing) -> Any:
 
 def max_market_order_ntls(_: View, __: Nothing) -> Any:
     """`maxMarketOrderNtls`: the largest market orders by leverage, in USD."""
-    return [[leverage, f"{usd}.0"] for leverage, usd in MARKET_ORDER_USD]
+    return [[leverage, f"{usd}.0"] for leverage, usd in MARKET_ORDER_MAX_USD]
 
 
 def margin_table(view: View, asked: OfMarginTable) -> Any:
