@@ -4,6 +4,9 @@ Every 5 s the premium is what the impact prices lie beyond the oracle, as a shar
 hour's mean P the rate of eight hours is P + clamp(0.01 % - P, 0.05 %), an eighth of which is paid
 each hour on size x oracle, at most 4 %.  Longs pay shorts when it is above 0.
 
+A coin of another dex takes its premium from the mid, clamps at 0.03 %, and multiplies the rate as
+its deployer says.
+
 Source: Hyperliquid, "Funding"; recorded rows agree to the tenth decimal, to which the venue rounds.
 """
 
@@ -12,7 +15,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
-from sidecar.emulator.exchange import margin
+from sidecar.emulator.exchange import book, margin
 from sidecar.emulator.exchange.events import FundingPaid, HourClosed
 from sidecar.emulator.exchange.positions import sweep
 from sidecar.emulator.exchange.state import Account, Coin, FundingRow, VenueState
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 INTEREST_8H: Final = 0.0001
 CLAMP_8H: Final = 0.0005
+DEX_CLAMP_8H: Final = 0.0003
 CAP_1H: Final = 0.04
 HOURS: Final = 8
 RATE_DECIMALS: Final = 10
@@ -39,11 +43,35 @@ def impact_notional_micros(coin: Coin) -> int:
     return (20_000 if coin.name in DEEP else 6_000) * MICROS_PER_USD
 
 
-def rate_of(premium: float) -> float:
-    """The hourly rate of a mean premium."""
-    clamped = min(max(INTEREST_8H - premium, -CLAMP_8H), CLAMP_8H)
-    hourly = (premium + clamped) / HOURS
+def rate_of(premium: float, clamp: float = CLAMP_8H, hundredths: int = 100) -> float:
+    """The hourly rate of a mean premium, times so many hundredths."""
+    clamped = min(max(INTEREST_8H - premium, -clamp), clamp)
+    hourly = (premium + clamped) / HOURS * (hundredths / 100)
     return round(min(max(hourly, -CAP_1H), CAP_1H), RATE_DECIMALS)
+
+
+def coin_rate(coin: Coin, premium: float) -> float:
+    """The hourly rate of a mean premium under the coin's own rules."""
+    if not coin.dex:
+        return rate_of(premium)
+    return rate_of(premium, DEX_CLAMP_8H, coin.funding_multiplier_hundredths)
+
+
+def _mid_premium(state: VenueState, coin: Coin) -> float:
+    """What the mid lies beyond the oracle, as a share of it; 0 without both sides."""
+    bid, ask = book.best(state, coin)
+    if bid is None or ask is None:
+        return 0.0
+    return ((bid + ask) / 2 - coin.oracle_ticks) / coin.oracle_ticks
+
+
+def _impact_premium(coin: Coin, impact: tuple[int | None, int | None]) -> float:
+    """What the impact prices lie beyond the oracle, as a share of it."""
+    bid, ask = impact
+    oracle = coin.oracle_ticks
+    above = max(bid - oracle, 0) if bid is not None else 0
+    below = max(oracle - ask, 0) if ask is not None else 0
+    return (above - below) / oracle
 
 
 def sample(
@@ -52,15 +80,11 @@ def sample(
     """Add a sample of the premium from the impact (bid, ask) in ticks; a side without liquidity
     adds nothing.  The running estimate follows.  A sample needs no time of its own: all weigh the
     same."""
-    del state, now_ms
-    bid, ask = impact
-    oracle = coin.oracle_ticks
-    above = max(bid - oracle, 0) if bid is not None else 0
-    below = max(oracle - ask, 0) if ask is not None else 0
-    coin.premium_last = (above - below) / oracle
+    del now_ms
+    coin.premium_last = _mid_premium(state, coin) if coin.dex else _impact_premium(coin, impact)
     coin.premium_sum += coin.premium_last
     coin.premium_count += 1
-    coin.funding_rate_1h = rate_of(coin.premium_sum / coin.premium_count)
+    coin.funding_rate_1h = coin_rate(coin, coin.premium_sum / coin.premium_count)
 
 
 def stamp_ms(state: VenueState, hour_ms: int) -> int:
@@ -73,7 +97,7 @@ def _rate_of_hour(coin: Coin) -> tuple[float, float]:
     """(rate, premium) of the hour that ends, and a new hour of samples begins."""
     mean = coin.premium_sum / coin.premium_count if coin.premium_count else 0.0
     premium = round(mean, RATE_DECIMALS)
-    rate = rate_of(premium)
+    rate = coin_rate(coin, premium)
     if coin.known_rate_1h is not None:
         rate = round(min(max(coin.known_rate_1h, -CAP_1H), CAP_1H), RATE_DECIMALS)
     coin.premium_sum, coin.premium_count, coin.known_rate_1h = 0.0, 0, None

@@ -5,7 +5,8 @@ maintenance margin at mark prices loses its open orders, then its positions go t
 largest first and no more than it takes to be well again.  Of a position above 100,000 USD a fifth
 goes first; for 30 s after that all of it goes.  A pool worth less than two thirds of the margin is
 taken over whole by the venue's backstop, which keeps what is left of the money; coins of other
-dexes have no backstop.  A pool worth less than nothing is deleveraged.
+dexes have no backstop.  A pool worth less than nothing is deleveraged.  A pool with a halted coin is
+neither taken over nor deleveraged: its price is nobody's to trade at.
 
 Source: Hyperliquid, "Liquidations", and its announcement of partial liquidations.
 """
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from sidecar.emulator.exchange import deleverage, endings, margin, matching
+from sidecar.emulator.exchange import deleverage, endings, margin, matching, transfers
 from sidecar.emulator.exchange.events import LedgerMoved, Liquidated
 from sidecar.emulator.exchange.positions import (
     Deal,
@@ -108,7 +109,8 @@ def _liquidate(state: VenueState, now_ms: int, pool: Pool, events: list[Event]) 
     if not _is_low(state, pool) or not _has_backstop(state, pool):
         sold = _sell(state, now_ms, pool, done)
     names = pool.names(state)
-    if names and _is_low(state, pool):
+    is_halted = any(state.coins[name].is_halted for name in names)
+    if names and not is_halted and _is_low(state, pool):
         if pool.value_micros(state) < 0:
             _deleverage(state, now_ms, pool, done)
             is_taken = True
@@ -119,7 +121,7 @@ def _liquidate(state: VenueState, now_ms: int, pool: Pool, events: list[Event]) 
         return
     state.next_liquidation_id += 1
     account = pool.account
-    account.ledger.append(row)
+    transfers.keep(account, row)
     events.append(
         Liquidated(
             account.address,

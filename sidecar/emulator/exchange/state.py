@@ -154,6 +154,8 @@ class Coin(Struct):
     fee_scale_hundredths: int = 100
     """The deployer's fee scale of a coin of another dex."""
     growth_mode: bool = False
+    funding_multiplier_hundredths: int = 100
+    """What a deployer makes of its funding rates, 0 to 1,000."""
     trades: list[PublicTrade] = field(default_factory=list)
     """The newest, oldest first; bounded."""
     bars: dict[str, list[Bar]] = field(default_factory=dict)

@@ -96,6 +96,13 @@ def _act(
     raise AssertionError(request)
 
 
+def keep(account: Account, row: LedgerRow) -> None:
+    """Puts a row in the account's ledger, of which the newest stay."""
+    account.ledger.append(row)
+    if len(account.ledger) > LEDGER_MAX:
+        del account.ledger[:-LEDGER_MAX]
+
+
 def _note(
     state: VenueState,
     now_ms: int,
@@ -105,9 +112,7 @@ def _note(
 ) -> None:
     """A row in the account's ledger."""
     row = LedgerRow(now_ms, transaction_hash(state), delta)
-    account.ledger.append(row)
-    if len(account.ledger) > LEDGER_MAX:
-        del account.ledger[:-LEDGER_MAX]
+    keep(account, row)
     events.append(LedgerMoved(account.address, row))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.emulator.exchange import funding, margin
+from sidecar.emulator.exchange import book, funding, margin
 from sidecar.emulator.exchange.events import FundingPaid, HourClosed
 from sidecar.emulator.exchange.state import HOUSE, VenueState
 from tests.money_scene import (
@@ -19,6 +19,7 @@ from tests.money_scene import (
     USD,
     assert_sound,
     isolate,
+    order,
     trade,
     venue,
 )
@@ -94,6 +95,32 @@ def test_the_running_estimate_is_the_rate_of_the_mean_so_far() -> None:
 
     assert coin.funding_rate_1h == funding.rate_of(0.0015)
     assert coin.premium_count == 2
+
+
+def test_a_coin_of_another_dex_takes_the_mid_its_own_clamp_and_its_deployers_multiplier() -> None:
+    state = venue()
+    coin = state.coins["xyz:GOLD"]
+    coin.funding_multiplier_hundredths = 50
+    for is_buy, ticks in ((True, 200_300), (False, 200_500)):
+        made = order(state, HOUSE, is_buy=is_buy, ticks=ticks, lots=1, name=coin.name)
+        state.orders[made.oid] = made
+        book.rest(coin, made)
+
+    funding.sample(state, NOW_MS, coin, (None, None))
+
+    # the mid is 0.2 % above the oracle; (0.002 - 0.0003) / 8 / 2
+    assert coin.premium_last == pytest.approx(0.002)
+    assert coin.funding_rate_1h == pytest.approx(0.00010625)
+    funding.settle_hour(state, HOUR_MS, [])
+    assert coin.funding[-1][1] == pytest.approx(0.00010625)
+
+
+def test_without_both_sides_such_a_coin_has_no_premium() -> None:
+    state = venue()
+
+    funding.sample(state, NOW_MS, state.coins["xyz:GOLD"], (PX, PX))
+
+    assert state.coins["xyz:GOLD"].premium_last == 0.0
 
 
 def test_impact_is_measured_at_twenty_or_six_thousand() -> None:

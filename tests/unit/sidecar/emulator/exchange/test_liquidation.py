@@ -354,6 +354,18 @@ def test_resting_orders_of_other_clients_take_part_and_are_marked() -> None:
     assert account.positions == {}
 
 
+def test_a_halted_coin_waits_for_its_market() -> None:
+    state, account = long(-100)
+    state.coins["BTC"].is_halted = True
+
+    assert checked(state) == []
+    assert account.positions["BTC"].lots == BTC_LOTS
+
+    state.coins["BTC"].is_halted = False
+    assert len(checked(state)) > 0
+    assert account.positions == {}
+
+
 def test_every_liquidation_has_its_own_number() -> None:
     state, _ = long(500)
     trade(state, BOB, HOUSE, PX, BTC_LOTS)
