@@ -24,6 +24,7 @@ from sidecar.emulator.wire import frames
 
 TEXT_CHARS_MAX: Final = 1_048_576
 """A longer text ends the session."""
+POST_ID_MAX: Final = (1 << 64) - 1
 LOST_POST_MS: Final = 60_000
 """A post whose answer is lost counts as in flight for so long."""
 NOT_A_REQUEST: Final = "Error parsing JSON into valid websocket request: "
@@ -87,7 +88,9 @@ class Talk:
         except (msgspec.DecodeError, RecursionError):
             self._complain(session, NOT_A_REQUEST + text)
             return
-        if isinstance(said, Ping):
+        if isinstance(said, Post) and not 0 <= said.id <= POST_ID_MAX:
+            self._complain(session, NOT_A_REQUEST + text)
+        elif isinstance(said, Ping):
             self._streams.tell(now_ms, session, "pong", frames.PONG)
         elif isinstance(said, Post):
             self._post(session, said)
@@ -164,7 +167,7 @@ class Talk:
             reply, kind = self._calls.info(caller, body)
             text = frames.post_info(post.id, kind, reply.body) if reply.status == DONE else ""
         in_flight_ms = LOST_POST_MS if reply.is_lost else reply.delay_ms
-        if in_flight_ms:
+        if in_flight_ms and self._limits_on():
             peer.posts.append(now_ms + in_flight_ms)
         if reply.is_lost:
             return
