@@ -3,10 +3,10 @@
 The cross account and every isolated position is a pool of its own.  A pool worth less than its
 maintenance margin at mark prices loses its open orders, then its positions go to the book, the
 largest first and no more than it takes to be well again.  Of a position above 100,000 USD a fifth
-goes first; for 30 s after that all of it goes.  A pool worth less than two thirds of the margin is
-taken over whole by the venue's backstop, which keeps what is left of the money; coins of other
-dexes have no backstop.  A pool worth less than nothing is deleveraged.  A pool with a halted coin is
-neither taken over nor deleveraged: its price is nobody's to trade at.
+goes first; for 30 s after that all of it goes.  A pool worth less than two thirds of the margin
+is taken over whole by the venue's backstop, which keeps what is left of the money; coins of other
+dexes have no backstop.  A pool worth less than nothing is deleveraged.  A pool with a halted coin
+is neither taken over nor deleveraged: its price is nobody's to trade at.
 
 Source: Hyperliquid, "Liquidations", and its announcement of partial liquidations.
 """
