@@ -11,6 +11,7 @@ validate  `perpkit validate`: candidates against the gates, on the holdout
 deploy    `perpkit deploy`: a judged strategy into a lane, or the one before back
 show      `perpkit show`: runs and artifacts
 compare   `perpkit compare`: where two replays, or a replay and other trades, part
+emulator  `perpkit emulator`: a venue of one's own on this machine
 config    `perpkit config`: strategy files and other settings
 
 A command's function is its interface: options are declared as Annotated types, the docstring is the

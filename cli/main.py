@@ -21,6 +21,7 @@ import typer
 from cli.compare import compare
 from cli.config import config
 from cli.deploy import deploy
+from cli.emulator import emulator
 from cli.fetch import fetch
 from cli.output import COMMAND, echo_error, echo_warning
 from cli.replay import replay
@@ -51,6 +52,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("deploy", deploy),
     ("show", show),
     ("compare", compare),
+    ("emulator", emulator),
 )
 GROUPS: tuple[tuple[str, typer.Typer], ...] = (("config", config),)
 

@@ -21,7 +21,7 @@ from core.venue.address import VenueAddress, parse_address
 TIMEOUT_S: Final = 2.0
 AGE_S_MAX: Final = 0.2
 """A running clock is asked again after so long."""
-STILL_AGE_S_MAX: Final = 0.005
+STILL_AGE_S_MAX: Final = 0.02
 """So is one that stands still: it moves only when told, and then at once."""
 SILENT_S_MAX: Final = 5.0
 """A clock that does not answer is reckoned on for so long, then it is an error."""
@@ -70,7 +70,6 @@ class VenueClock:
         self.url = parse_clock_url(url)
         parts = urlsplit(self.url)
         self._host, self._port = parts.hostname or "", parts.port or 80
-        self._connection: HTTPConnection | None = None
         self._lock = Lock()
         self._read_s = 0.0
         self._tried_s = 0.0
@@ -110,34 +109,26 @@ class VenueClock:
         now_ms, speed = int(reading["now_ms"]), float(reading["speed"])
         self._read_s = self._tried_s = monotonic_s()
         self._read_ms, self._speed = now_ms, speed
+        self._last_ms = max(self._last_ms, now_ms)
 
     def _ask(self, *, silent_s_max: float) -> None:
         """Read the clock; raises VenueError when it has been silent for too long."""
         with self._lock:
-            for is_last in (False, True):
-                try:
-                    self._take(self._get())
-                except FAILURES as error:
-                    # An idle connection may have been closed under us: once more on a new one.
-                    self._hang_up()
-                    if is_last:
-                        self._tried_s = monotonic_s()
-                        if self._tried_s - self._read_s > silent_s_max:
-                            raise self._silent(error) from error
-                else:
-                    return
+            try:
+                self._take(self._get())
+            except FAILURES as error:
+                self._tried_s = monotonic_s()
+                if self._tried_s - self._read_s > silent_s_max:
+                    raise self._silent(error) from error
 
     def _get(self) -> dict[str, Any]:
-        if self._connection is None:
-            self._connection = HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
-        self._connection.request("GET", "/clock")
-        reply = self._connection.getresponse()
-        return dict(json.loads(reply.read()))
-
-    def _hang_up(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        # A connection for each question: there is nobody who could close one that is kept.
+        connection = HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
+        try:
+            connection.request("GET", "/clock", headers={"connection": "close"})
+            return dict(json.loads(connection.getresponse().read()))
+        finally:
+            connection.close()
 
     async def _wait(self, until_ms: int) -> None:
         """Let the emulator answer when it is that late, or after a second of real time."""

@@ -8,5 +8,17 @@ From the inside out; all but the shell is pure: no clock, no network, no disk, a
     gateway/         the venue as a client meets it: limits, sessions, streams
     faults/          what goes wrong, when, and what it did
 
-`gateway` is what the server and the simulation tests both drive; only the server knows sockets.
+`gateway` is what the server and the simulation tests both drive; only the shell knows sockets:
+
+    run              from the options of `perpkit emulator` to its end: ports, tasks, signals
+    opening          a venue at its first instant, or where its state file left it
+    markets          which market it trades
+    planes           its faults: from a file, from the control port, from a state file
+    pace             the venue's clock against the computer's: real, scaled, stepped
+    host             the gateway with a clock and open connections
+    server           the venue's port
+    sockets          what ASGI alone cannot say: cut streams, lost answers, slow readers
+    control          the control port: clock, money, faults, rules
+    truth            what the exchange holds of a user
+    keeper           the state file, which survives SIGKILL
 """

@@ -52,7 +52,12 @@ class Host:
         self.pace = Pace(gateway, time, self.flush, may_slip=may_slip)
         self.counts = {"slow_readers_dropped": 0, "bodies_too_large": 0, "inputs_not_kept": 0}
         """What the shell did by itself."""
-        self._wires: dict[int, Wire] = {}
+        self.on_clock: Callable[[], None] = _nothing
+        """Told when the operator moved the clock, or changed its speed."""
+        self.on_change: Callable[[], None] = _nothing
+        """Told when the operator changed what no input tells of: the faults."""
+        self._wires: dict[int, Wire | None] = {}
+        """By session; None until its handshake is done."""
         self._last_ms = gateway.now_ms
 
     def now_ms(self) -> int:
@@ -76,7 +81,10 @@ class Host:
 
     def open(self, peer: str) -> int | HttpReply:
         """A session, or the refusal."""
-        return self.gateway.open(self.now_ms(), peer)
+        opened = self.gateway.open(self.now_ms(), peer)
+        if isinstance(opened, int):
+            self._wires[opened] = None
+        return opened
 
     def opened(self, session: int, wire: Wire) -> None:
         """The handshake of a session is done: from now on it is sent what is for it."""
@@ -96,7 +104,8 @@ class Host:
 
     def closed(self, session: int) -> None:
         """The connection of a session is gone."""
-        if self._wires.pop(session, None) is not None:
+        if session in self._wires:
+            del self._wires[session]
             self.gateway.closed(self.now_ms(), session)
 
     def apply(self, request: Request | Envelope) -> list[Event]:
@@ -106,6 +115,11 @@ class Host:
         events = self.gateway.apply(now_ms, request)
         self.flush()
         return events
+
+    def changed(self) -> None:
+        """The faults are others now."""
+        self.on_change()
+        self.flush()
 
     def flush(self) -> None:
         """Send what the gateway has for its sessions."""
@@ -162,3 +176,7 @@ class Host:
         if self.counts["inputs_not_kept"] == 1:
             self.note("\n".join(lines))
         return "Not accepted: the emulator cannot keep its state.\n" + "\n".join(lines)
+
+
+def _nothing() -> None:
+    """Do nothing."""

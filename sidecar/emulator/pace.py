@@ -58,7 +58,7 @@ class VenueTime:
         self._source_ms = source_ms
         self._from_venue_ms = float(venue_ms)
         self._from_real_ms = source_ms()
-        self._last_ms = venue_ms
+        self._last_ms = self._promised_ms = venue_ms
 
     def target_ms(self) -> int:
         """Where the clock should stand now; never less than before."""
@@ -80,11 +80,13 @@ class VenueTime:
                 hint=f"give from 1 to {STEP_MS_MAX:,} ms, a year",
             )
         self._from_venue_ms += by_ms
-        return self.target_ms()
+        self._promised_ms = self.target_ms()
+        return self._promised_ms
 
     def slip(self, reached_ms: int) -> None:
-        """Give up what is more than a second of real time behind `reached_ms`."""
-        excess_ms = self._last_ms - reached_ms - int(BACKLOG_S_MAX * MS_PER_S * self.speed)
+        """Give up what is more than a second of real time behind `reached_ms`, but no step."""
+        kept_ms = max(reached_ms, self._promised_ms) + int(BACKLOG_S_MAX * MS_PER_S * self.speed)
+        excess_ms = self._last_ms - kept_ms
         if excess_ms > 0:
             self._from_venue_ms -= excess_ms
             self._last_ms -= excess_ms

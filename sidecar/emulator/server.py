@@ -17,6 +17,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 STREAM_PATH: Final = "/ws"
+DISCARDED_BYTES_MAX: Final = 16 * MESSAGE_BYTES_MAX
 NOT_FOUND: Final = HttpReply(404, "text/plain", b"")
 TOO_LARGE: Final = HttpReply(
     413, "text/plain", b"Failed to buffer the request body: length limit exceeded"
@@ -38,13 +39,10 @@ class VenueApp:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         content_type: str | None = None
-        length = 0
         for name, value in scope["headers"]:
             if name == b"content-type":
                 content_type = value.decode("latin-1")
-            elif name == b"content-length":
-                length = int(value)
-        body = await _body(receive, length)
+        body = await _body(receive)
         if body is None:
             self._host.counts["bodies_too_large"] += 1
             await _reply(send, TOO_LARGE, is_last=True)
@@ -64,9 +62,9 @@ class VenueApp:
         if isinstance(opened, HttpReply):
             await _refuse(send, opened)
             return
-        await send({"type": "websocket.accept"})
-        self._host.opened(opened, scope[WIRE])
         try:
+            await send({"type": "websocket.accept"})
+            self._host.opened(opened, scope[WIRE])
             while (message := await receive())["type"] == "websocket.receive":
                 text = message.get("text")
                 if text is None:
@@ -82,23 +80,24 @@ def _peer(scope: Scope) -> str:
     return client[0] if client else ""
 
 
-async def _body(receive: Receive, length: int) -> bytes | None:
-    """The whole body of a request; None when it is longer than is taken."""
-    if length > MESSAGE_BYTES_MAX:
-        return None
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body of a request; None when it is longer than is taken.
+
+    What is too long is read all the same, for a while: a client that is still sending would not
+    see the answer.
+    """
     message = await receive()
     body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        return body
-    parts = [body]
-    size = len(body)
-    while message.get("more_body", False):
+    parts, size = [body], len(body)
+    while message.get("more_body", False) and size <= DISCARDED_BYTES_MAX:
         message = await receive()
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
+        part: bytes = message.get("body", b"")
+        size += len(part)
         if size > MESSAGE_BYTES_MAX:
-            return None
-    return b"".join(parts)
+            parts.clear()
+        else:
+            parts.append(part)
+    return None if size > MESSAGE_BYTES_MAX else b"".join(parts)
 
 
 async def _reply(send: Send, reply: HttpReply, *, is_last: bool = False) -> None:
