@@ -9,7 +9,7 @@ import pytest
 from tests.venue_box import JSON, PEER, Box, box, order
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def venue() -> Box:
     return box()
 

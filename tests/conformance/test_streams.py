@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -29,6 +30,19 @@ def venue() -> Box:
 @pytest.fixture
 def wire(venue: Box) -> Wire:
     return venue.connect()
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Box:
+    """A venue whose time stands still, for what leaves nothing behind."""
+    return box(dex="xyz")
+
+
+@pytest.fixture
+def visitor(lasting: Box) -> Iterator[Wire]:
+    found = lasting.connect()
+    yield found
+    lasting.hang_up(found)
 
 
 def times(messages: list[dict[str, Any]]) -> list[int]:
@@ -59,11 +73,11 @@ ACKS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("asked", "acked"), ACKS)
 def test_c4_an_ack_repeats_the_whole_subscription_before_the_first_snapshot(
-    wire: Wire, asked: dict[str, Any], acked: dict[str, Any]
+    visitor: Wire, asked: dict[str, Any], acked: dict[str, Any]
 ) -> None:
-    wire.say(method="subscribe", subscription=asked)
+    visitor.say(method="subscribe", subscription=asked)
 
-    first, *_ = wire.heard()
+    first, *_ = visitor.heard()
     assert first == {
         "channel": "subscriptionResponse",
         "data": {"method": "subscribe", "subscription": acked},
@@ -72,12 +86,12 @@ def test_c4_an_ack_repeats_the_whole_subscription_before_the_first_snapshot(
 
 @pytest.mark.parametrize(("asked", "acked"), ACKS)
 def test_c4_null_and_absent_are_alike_and_so_are_both_cases_of_an_address(
-    wire: Wire, asked: dict[str, Any], acked: dict[str, Any]
+    visitor: Wire, asked: dict[str, Any], acked: dict[str, Any]
 ) -> None:
-    wire.say(method="subscribe", subscription=asked)
-    wire.heard()
+    visitor.say(method="subscribe", subscription=asked)
+    visitor.heard()
 
-    assert wire.subscribe(**_renamed(acked)) == [
+    assert visitor.subscribe(**_renamed(acked)) == [
         {"channel": "error", "data": f"Already subscribed: {_compact(acked)}"}
     ]
 
@@ -111,8 +125,8 @@ def test_c4_unsubscribing_is_acknowledged_and_ends_the_stream(venue: Box, wire: 
     assert wire.heard() == []
 
 
-def test_c4_what_is_not_subscribed_is_already_unsubscribed(wire: Wire) -> None:
-    assert wire.unsubscribe("trades", coin="ETH") == [
+def test_c4_what_is_not_subscribed_is_already_unsubscribed(visitor: Wire) -> None:
+    assert visitor.unsubscribe("trades", coin="ETH") == [
         {"channel": "error", "data": 'Already unsubscribed: {"type":"trades","coin":"ETH"}'}
     ]
 
@@ -145,17 +159,17 @@ def test_c4_what_is_not_subscribed_is_already_unsubscribed(wire: Wire) -> None:
         '{"method":' * 50_000,
     ],
 )
-def test_c4_what_is_no_request_is_an_error_and_the_socket_stays(wire: Wire, text: str) -> None:
-    wire.send(text)
+def test_c4_what_is_no_request_is_an_error_and_the_socket_stays(visitor: Wire, text: str) -> None:
+    visitor.send(text)
 
-    assert wire.heard() == [
+    assert visitor.heard() == [
         {
             "channel": "error",
             "data": f"Error parsing JSON into valid websocket request: {text}",
         }
     ]
-    wire.say(method="ping")
-    assert wire.heard() == [{"channel": "pong"}]
+    visitor.say(method="ping")
+    assert visitor.heard() == [{"channel": "pong"}]
 
 
 @pytest.mark.parametrize(
@@ -177,18 +191,18 @@ def test_c4_what_is_no_request_is_an_error_and_the_socket_stays(wire: Wire, text
     ],
 )
 def test_c4_an_unknown_coin_or_grain_cuts_the_socket_without_a_text(
-    wire: Wire, fields: dict[str, Any]
+    visitor: Wire, fields: dict[str, Any]
 ) -> None:
-    assert wire.subscribe(**fields) == []
-    assert wire.code == 1006
+    assert visitor.subscribe(**fields) == []
+    assert visitor.code == 1006
 
-    wire.say(method="ping")
-    assert wire.heard() == []
+    visitor.say(method="ping")
+    assert visitor.heard() == []
 
 
-def test_c4_a_coin_of_a_builder_needs_its_prefix(wire: Wire) -> None:
-    assert wire.subscribe("bbo", coin="xyz:GOLD")[0]["channel"] == "subscriptionResponse"
-    assert wire.code is None
+def test_c4_a_coin_of_a_builder_needs_its_prefix(visitor: Wire) -> None:
+    assert visitor.subscribe("bbo", coin="xyz:GOLD")[0]["channel"] == "subscriptionResponse"
+    assert visitor.code is None
 
 
 def test_c4_books_of_both_speeds_cannot_share_a_socket(venue: Box, wire: Wire) -> None:
@@ -203,10 +217,10 @@ def test_c4_books_of_both_speeds_cannot_share_a_socket(venue: Box, wire: Wire) -
     assert other.subscribe("l2Book", coin="BTC", fast=True)[0]["channel"] == "subscriptionResponse"
 
 
-def test_c4_a_ping_is_answered(wire: Wire) -> None:
-    wire.send('{"method":"ping"}')
+def test_c4_a_ping_is_answered(visitor: Wire) -> None:
+    visitor.send('{"method":"ping"}')
 
-    assert wire.texts == ['{"channel":"pong"}']
+    assert visitor.texts == ['{"channel":"pong"}']
 
 
 def test_c4_a_socket_to_which_nothing_was_sent_for_60_s_is_closed(venue: Box) -> None:
@@ -393,8 +407,8 @@ def test_c4_mids_come_every_5_s_by_name(venue: Box, wire: Wire) -> None:
         assert "xyz:GOLD" not in one["data"]["mids"]
 
 
-def test_c4_mids_of_a_builder_are_its_own(wire: Wire) -> None:
-    ack, first = wire.subscribe("allMids", dex="xyz")
+def test_c4_mids_of_a_builder_are_its_own(visitor: Wire) -> None:
+    ack, first = visitor.subscribe("allMids", dex="xyz")
 
     assert ack["data"]["subscription"] == {"type": "allMids", "dex": "xyz"}
     assert set(first["data"]["mids"]) == {"xyz:GOLD", "xyz:OIL"}
