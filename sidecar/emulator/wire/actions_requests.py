@@ -152,6 +152,12 @@ def _(action: shapes.SubAccountTransfer, _state: VenueState, user: str) -> Clien
 
 
 @of_action.register
+def _(action: shapes.VaultTransfer, _state: VenueState, _user: str) -> ClientRequest | str:
+    """Nobody leads a vault here."""
+    return f"Vault not registered: {action.vault_address}"
+
+
+@of_action.register
 def _(action: shapes.ReserveWeight, _state: VenueState, user: str) -> ClientRequest | str:
     return requests.BuyRequests(user, action.weight)
 

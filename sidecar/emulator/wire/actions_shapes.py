@@ -239,6 +239,15 @@ class SubAccountTransfer(Action, tag="subAccountTransfer"):
         self.sub_account_user = canonical.address(self.sub_account_user)
 
 
+class VaultTransfer(Action, tag="vaultTransfer"):
+    vault_address: Text
+    is_deposit: bool
+    usd: Whole
+
+    def tidy(self) -> None:
+        self.vault_address = canonical.address(self.vault_address)
+
+
 class ReserveWeight(Action, tag="reserveRequestWeight"):
     weight: Whole
 
@@ -263,6 +272,7 @@ ACTIONS: Final[dict[str, type[Action]]] = {
     "setReferrer": SetReferrer,
     "createSubAccount": CreateSubAccount,
     "subAccountTransfer": SubAccountTransfer,
+    "vaultTransfer": VaultTransfer,
     "reserveRequestWeight": ReserveWeight,
     "agentSetAbstraction": AgentSetAbstraction,
 }
@@ -297,7 +307,6 @@ ELSEWHERE: Final = frozenset(
         "validatorL1Stream",
         "vaultDistribute",
         "vaultModify",
-        "vaultTransfer",
     ]
 )
 """Actions of the venue that have no part in this one: understood, and refused by name."""

@@ -27,8 +27,11 @@ SINGLE: Final = frozenset({"twapOrder", "twapCancel"})
 
 
 def render(events: list[Event], state: VenueState) -> bytes:
-    """The JSON body of the reply that `events` hold: the first answer or refusal among them."""
-    for event in events:
+    """The JSON body of the reply that `events` hold: the last answer or refusal among them.
+
+    What fell due before the request comes before it.
+    """
+    for event in reversed(events):
         if isinstance(event, Rejected):
             return refusal(event.text)
         if isinstance(event, Answered):

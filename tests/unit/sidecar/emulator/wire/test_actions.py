@@ -455,12 +455,18 @@ def test_isolated_margin_is_topped_up_to_a_leverage() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["vaultTransfer", "spotDeploy", "evmUserModify", "multiSig"])
+@pytest.mark.parametrize("kind", ["createVault", "spotDeploy", "evmUserModify", "multiSig"])
 def test_actions_that_have_no_part_here_are_refused_by_name(kind: str) -> None:
     action = {"type": kind, "anything": {"goes": [1, "x", None]}}
 
     assert reason(signed(action)) == f"Action {kind} is not supported by this emulator."
     assert OTHER in reason(signed(action, OTHER_KEY))
+
+
+def test_there_is_no_vault_to_pay_into() -> None:
+    action = {"type": "vaultTransfer", "vaultAddress": VAULT, "isDeposit": True, "usd": 5}
+
+    assert reason(signed(action)) == f"Vault not registered: {VAULT}"
 
 
 def test_the_nonce_within_an_action_is_that_of_the_request() -> None:
