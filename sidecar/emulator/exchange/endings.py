@@ -12,6 +12,14 @@ from sidecar.emulator.exchange.state import Account, Coin, Order, VenueState
 
 ENDED_KEPT: Final = 2_000
 """Ended orders that an account still lists: as many as the venue's history gives."""
+WHOLESALE: Final = (
+    "scheduledCancel",
+    "liquidatedCanceled",
+    "delistedCanceled",
+    "vaultWithdrawalCanceled",
+    "internalCancel",
+)
+"""Statuses that all orders of an account get at once, waiting children too."""
 _ENDED_SLACK: Final = 200
 """Old ones are dropped so many at a time, so that an end costs little."""
 
@@ -102,8 +110,9 @@ def _free_children(state: VenueState, now_ms: int, parent: Order, events: list[E
     for oid in children:
         child = state.orders[oid]
         child.parent_oid = None
-        if filled <= 0:
-            end(state, now_ms, child, "canceled", events)
+        if filled <= 0 or parent.status in WHOLESALE:
+            status = parent.status if parent.status in WHOLESALE else "canceled"
+            end(state, now_ms, child, status, events)
             continue
         child.lots = child.orig_lots = min(child.lots, filled)
         coin.triggers.append(oid)

@@ -114,6 +114,4 @@ def _fill_queue(
         left -= lots
         met.append(maker.user)
         matching.fill(state, now_ms, maker, lots, events)
-        if maker.lots and left:
-            endings.end(state, now_ms, maker, "reduceOnlyCanceled", events)
     return room - left

@@ -90,8 +90,6 @@ def _meet_clients(
         order.filled_micros += lots * ticks
         fill(state, now_ms, maker, lots, events)
         met.append(maker.user)
-        if maker.lots and order.lots:  # only the position that it may reduce can have stopped it
-            endings.end(state, now_ms, maker, "reduceOnlyCanceled", events)
     return met
 
 
@@ -111,6 +109,7 @@ def take(state: VenueState, now_ms: int, order: Order, events: list[Event]) -> N
     coin = state.coins[order.coin]
     if coin.is_halted:
         return
+    asked = order.lots
     met = [order.user]
     is_bid = not order.is_buy
     house = list(_house_within(state, coin, order))
@@ -138,7 +137,7 @@ def take(state: VenueState, now_ms: int, order: Order, events: list[Event]) -> N
     if order.lots == 0:
         # Before others follow: its end is what ends the sibling of a stop or target.
         endings.end(state, now_ms, order, "filled", events)
-    for user in dict.fromkeys(met):
+    for user in dict.fromkeys(met) if order.lots < asked else ():
         endings.follow(state, now_ms, state.accounts[user], coin, events)
 
 

@@ -50,12 +50,13 @@ def place(state: VenueState, now_ms: int, request: Place, events: list[Event]) -
 
 def coin_of(state: VenueState, asset: int) -> Coin | None:
     """The coin that orders call by this number; None when it is not traded here."""
-    names = state.asset_names
-    if len(names) != len(state.coins):
-        names.clear()
-        names.update((coin.asset, coin.name) for coin in state.coins.values())
-    name = names.get(asset)
+    name = state.asset_names.get(asset)
     coin = state.coins[name] if name is not None else None
+    if coin is None or coin.asset != asset:
+        # Coins came, or got new numbers.
+        state.asset_names = {one.asset: one.name for one in state.coins.values()}
+        name = state.asset_names.get(asset)
+        coin = state.coins[name] if name is not None else None
     return coin if coin is not None and coin.is_listed else None
 
 

@@ -112,6 +112,22 @@ def test_the_scheduled_cancel_takes_all_orders_and_no_position(floor: Floor) -> 
     assert list(account.dms_fired.values()) == [1]
 
 
+def test_it_takes_waiting_children_too(floor: Floor) -> None:
+    closing = {"is_buy": False, "reduce_only": True}
+    floor.place(
+        ALICE,
+        spec(limit_ticks=590_000),
+        spec(limit_ticks=500_000, trigger=stop(550_000), **closing),
+        grouping="normalTpsl",
+    )
+    floor.move(590_000, lots=300)
+    floor.ask(ScheduleCancel(ALICE, floor.now_ms + 5_000))
+    floor.wait(5_000)
+    assert [status for _, status in floor.told()] == ["scheduledCancel"] * 2
+    assert floor.state.accounts[ALICE].open_oids == []
+    assert floor.held(ALICE) == 300
+
+
 def test_it_may_be_moved_and_taken_back_as_often_as_one_likes(floor: Floor) -> None:
     oid = resting(floor)
     for _ in range(30):

@@ -78,6 +78,16 @@ def test_clients_come_before_the_background_at_one_price() -> None:
     assert floor.state.coins["BTC"].quote.eaten == {ask: 50}
 
 
+def test_a_better_price_of_the_background_comes_before_a_client() -> None:
+    floor = Floor()
+    floor.fund(ALICE, BOB)
+    _, asks = book.levels(floor.state, floor.state.coins["BTC"], 2)
+    theirs = resting(floor, BOB, is_buy=False, limit_ticks=asks[1].ticks, lots=100)
+    floor.order(ALICE, limit_ticks=asks[1].ticks, lots=asks[0].lots, tif="Ioc")
+    assert [event.trade.ticks for event in floor.all(Traded)] == [asks[0].ticks]
+    assert floor.get(theirs).lots == 100
+
+
 def test_the_own_resting_order_is_canceled_without_a_trade(floor: Floor) -> None:
     own = resting(floor, ALICE, is_buy=False, limit_ticks=600_000, lots=400)
     other = resting(floor, BOB, is_buy=False, limit_ticks=600_000, lots=400)
@@ -104,7 +114,7 @@ def test_one_who_cannot_pay_any_more_is_canceled(floor: Floor) -> None:
 def test_a_reduce_only_maker_trades_no_more_than_its_position(floor: Floor) -> None:
     resting(floor, BOB, is_buy=False, limit_ticks=600_000, lots=1_000)
     floor.order(ALICE, limit_ticks=600_000, lots=1_000)
-    close = resting(floor, ALICE, is_buy=False, limit_ticks=600_100, lots=1_000, reduce_only=True)
+    close = resting(floor, ALICE, is_buy=False, limit_ticks=600_100, lots=700, reduce_only=True)
     again = resting(floor, ALICE, is_buy=False, limit_ticks=600_100, lots=600, reduce_only=True)
     status = floor.order(CAROL, limit_ticks=600_100, lots=1_500, tif="Ioc")
     assert isinstance(status, Filled)
@@ -147,6 +157,26 @@ def test_quotes_alone_fill_what_they_cross() -> None:
     floor.move(580_000)
     assert floor.get(oid).status == "filled"
     assert [event.trade.ticks for event in floor.all(Traded)] == [590_000]
+
+
+def test_quotes_alone_leave_what_stands_between_them() -> None:
+    floor = Floor()
+    floor.fund(ALICE, BOB)
+    one = floor.state.coins["DOGE"]
+    for _ in range(8):
+        bid, ask = liquidity.touch(floor.state.seed, one)
+        buys = resting(floor, ALICE, asset=2, limit_ticks=bid + 10)
+        sells = resting(floor, BOB, asset=2, is_buy=False, limit_ticks=ask - 10)
+        one.quote.move_count += 1  # the next move counts itself, so the quotes stay where they are
+        while liquidity.touch(floor.state.seed, one) != (bid, ask):
+            one.quote.move_count += 1
+        one.quote.move_count -= 1
+        floor.move(200_000, coin="DOGE")
+        assert liquidity.touch(floor.state.seed, one) == (bid, ask)
+        assert (floor.get(buys).status, floor.get(sells).status) == ("open", "open")
+        floor.cancel(ALICE, (2, buys))
+        floor.cancel(BOB, (2, sells))
+        one.quote.move_count += 1
 
 
 def test_the_tape_s_volume_trades_at_the_tape_s_price_when_nobody_is_there() -> None:
@@ -209,3 +239,6 @@ def test_asset_numbers_name_coins(floor: Floor) -> None:
     assert floor.state.coins["BTC"].asset == BTC
     resting(floor, ALICE, asset=1, limit_ticks=290_000)
     assert floor.state.coins["ETH"].bids.prices == [290_000]
+    floor.state.coins["BTC"].asset, floor.state.coins["ETH"].asset = 1, 0
+    resting(floor, ALICE, asset=1, limit_ticks=590_000)
+    assert floor.state.coins["BTC"].bids.prices == [590_000]

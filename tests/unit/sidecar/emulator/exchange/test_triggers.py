@@ -113,10 +113,12 @@ def test_a_stop_that_opens_must_be_paid_for_when_it_fires(floor: Floor) -> None:
     oid = resting(floor, BOB, lots=45_000_000, limit_ticks=620_000, trigger=stop(605_000))
     floor.mark(605_000)
     assert floor.told() == [(oid, "triggered"), (oid, "perpMarginRejected")]
-    good = resting(floor, BOB, lots=1_000, limit_ticks=620_000, trigger=stop(606_000))
+    poor = "0x" + "d" * 40
+    floor.fund(poor, usd=1_000)
+    good = resting(floor, poor, lots=25_000, limit_ticks=620_000, trigger=stop(606_000))
     floor.mark(606_000)
-    assert floor.get(good).status == "filled"
-    assert floor.held(BOB) == 1_000
+    assert floor.get(good).status == "filled", "15,000 of the 20,000 USD that it may have"
+    assert floor.held(poor) == 25_000
 
 
 def test_stops_of_a_halted_coin_wait(floor: Floor) -> None:
