@@ -54,11 +54,11 @@ ACKS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"type": "bbo", "coin": "BTC"}, {"type": "bbo", "coin": "BTC"}),
     (
         {"type": "l2Book", "coin": "BTC"},
-        {"type": "l2Book", "coin": "BTC", "nSigFigs": None, "mantissa": None},
+        {"type": "l2Book", "coin": "BTC", "nSigFigs": None, "mantissa": None, "fast": False},
     ),
     (
         {"type": "l2Book", "coin": "BTC", "nSigFigs": 5, "mantissa": 2},
-        {"type": "l2Book", "coin": "BTC", "nSigFigs": 5, "mantissa": 2},
+        {"type": "l2Book", "coin": "BTC", "nSigFigs": 5, "mantissa": 2, "fast": False},
     ),
     (
         {"type": "candle", "coin": "BTC", "interval": "1m"},
@@ -117,6 +117,7 @@ def test_c4_unsubscribing_is_acknowledged_and_ends_the_stream(venue: Box, wire: 
                     "coin": "BTC",
                     "nSigFigs": None,
                     "mantissa": None,
+                    "fast": False,
                 },
             },
         }

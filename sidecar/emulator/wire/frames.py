@@ -35,13 +35,13 @@ REPLAYED_MS: Final = 20_000
 """How far back the first frame of `trades` reaches."""
 RAW_DEFLATE: Final = -15
 FIELDS: Final[dict[str, tuple[tuple[str, Any], ...]]] = {
-    "l2Book": (("coin", None), ("nSigFigs", None), ("mantissa", None)),
+    "l2Book": (("coin", None), ("nSigFigs", None), ("mantissa", None), ("fast", False)),
     "candle": (("interval", None), ("coin", None)),
     "userFills": (("user", None), ("aggregateByTime", False)),
     "activeAssetData": (("user", None), ("coin", None)),
 }
 """What the venue names when it repeats a subscription, in its order, with its defaults."""
-KNOWN_FIELDS: Final = ("coin", "user", "dex", "interval", "fast")
+KNOWN_FIELDS: Final = ("coin", "user", "dex", "interval")
 
 _ENCODER = msgspec.json.Encoder()
 _PACKER: Final = 6
@@ -164,10 +164,8 @@ def active_asset_ctx(view: View, coin: str) -> str:
 
 def all_mids(view: View, dex: str = "") -> str:
     """Mid prices by name.  Raises UnknownNameError."""
-    data: dict[str, Any] = {"mids": mids(view.state, dex)}
-    if dex:
-        data["dex"] = dex
-    return frame("allMids", data)
+    found = mids(view.state, dex)
+    return frame("allMids", {"dex": dex, "mids": found} if dex else {"mids": found})
 
 
 def all_dexs_asset_ctxs(view: View) -> str:
@@ -183,18 +181,19 @@ def fast_asset_ctxs(
 
     All of them when nothing is known; no message when nothing changed.
     """
-    now: dict[str, dict[str, str]] = {}
-    changed: dict[str, dict[str, str]] = {}
+    standing = {pair.name: spot.px(view.state, pair) for pair in spot.PAIRS}
+    now = {name: {"markPx": px, "midPx": px} for name, px in standing.items()}
     for coin in live_coins(view.state):
-        prices = {"markPx": coin_px(coin, coin.mark_ticks)}
+        prices = now[coin.name] = {"markPx": coin_px(coin, coin.mark_ticks)}
         mid_px = mid(view.state, coin)
         if mid_px is not None:
             prices["midPx"] = mid_px
-        now[coin.name] = prices
-        before = known.get(coin.name, {})
-        fresh = {name: px for name, px in prices.items() if before.get(name) != px}
+    changed = {}
+    for name, prices in now.items():
+        before = known.get(name, {})
+        fresh = {field: px for field, px in prices.items() if before.get(field) != px}
         if fresh:
-            changed[coin.name] = fresh
+            changed[name] = fresh
     if not changed:
         return None, now
     return frame("fastAssetCtxs", packed(changed)), now

@@ -264,21 +264,29 @@ def sub_accounts(view: View, asked: OfUser) -> Any:
 def portfolio(view: View, asked: OfUser) -> Any:
     """`portfolio`: curves of the value and the profit by period; perpetuals are all there is.
 
-    Volumes count whole UTC days.
+    The last point is now.  Volumes count whole UTC days.
     """
     account = account_of(view.state, asked.user)
+    points = list(account.equity)
+    if account.address in view.state.accounts and (not points or points[-1][0] < view.now_ms):
+        value = margin.account_value_micros(view.state, account) + account.spot_micros
+        points.append((view.now_ms, value, value - account.deposited_micros))
     periods = [
-        (name, _curve(account, None if span_ms is None else view.now_ms - span_ms))
+        (name, _curve(account, points, None if span_ms is None else view.now_ms - span_ms))
         for name, span_ms in PERIODS
     ]
     own = [[name, curve] for name, curve in periods]
     return own + [[f"perp{name[0].upper()}{name[1:]}", curve] for name, curve in periods]
 
 
-def _curve(account: Account, since_ms: int | None) -> dict[str, Any]:
-    points = [point for point in account.equity if since_ms is None or point[0] >= since_ms]
-    thin = points[:: max(1, -(-len(points) // POINTS_MAX))]
-    first_profit = points[0][2] if points else 0
+def _curve(
+    account: Account, all_points: list[tuple[int, int, int]], since_ms: int | None
+) -> dict[str, Any]:
+    """One period; its profit begins at 0, that of all time with the first deposit."""
+    points = [point for point in all_points if since_ms is None or point[0] >= since_ms]
+    first_profit = points[0][2] if points and since_ms is not None else 0
+    step = max(1, -(-len(points) // POINTS_MAX))
+    thin = points[:-1][::step] + points[-1:]
     days = [sums for day, sums in account.day_volumes.items() if since_ms is None or day > since_ms]
     volume = account.volume_micros if since_ms is None else sum(map(sum, days))
     return {

@@ -32,7 +32,7 @@ def unpacked(text: str | None) -> Any:
     [
         (
             {"type": "l2Book", "coin": "BTC"},
-            {"type": "l2Book", "coin": "BTC", "nSigFigs": None, "mantissa": None},
+            {"type": "l2Book", "coin": "BTC", "nSigFigs": None, "mantissa": None, "fast": False},
         ),
         (
             {"mantissa": 5, "nSigFigs": 5, "fast": True, "coin": "BTC", "type": "l2Book"},
@@ -147,10 +147,9 @@ def test_mids_of_another_dex_name_it() -> None:
     scene = bare()
 
     assert data_of(frames.all_mids(scene), "allMids") == {"mids": scene.ask("allMids")}
-    assert data_of(frames.all_mids(scene, "xyz"), "allMids") == {
-        "mids": scene.ask("allMids", dex="xyz"),
-        "dex": "xyz",
-    }
+    told = data_of(frames.all_mids(scene, "xyz"), "allMids")
+    assert told == {"dex": "xyz", "mids": scene.ask("allMids", dex="xyz")}
+    assert list(told) == ["dex", "mids"]
 
 
 def test_contexts_of_all_dexs_are_joined_by_position() -> None:
@@ -171,6 +170,8 @@ def test_fast_contexts_are_packed_whole_first_and_then_as_they_change() -> None:
     changed, later = frames.fast_asset_ctxs(scene, known)
 
     assert unpacked(first) == {
+        "PURR/USDC": {"markPx": "0.15", "midPx": "0.15"},
+        "@1": {"markPx": "25.0", "midPx": "25.0"},
         "BTC": {"markPx": "80640.0", "midPx": "80639.5"},
         "ETH": {"markPx": "2630.0", "midPx": "2629.95"},
         "xyz:GOLD": {"markPx": "2655.0", "midPx": "2654.95"},

@@ -231,12 +231,22 @@ def test_curves_begin_at_their_period_with_no_profit() -> None:
     assert curves["perpDay"] == day
 
 
-def test_long_curves_are_thinned() -> None:
+def test_long_curves_are_thinned_and_end_now() -> None:
     scene = busy()
     scene.state.accounts[MASTER].equity = [
-        (HOUR_MS * number, USD * number, 0) for number in range(1_000)
+        (HOUR_MS * number, USD * number, USD) for number in range(1_000)
     ]
 
-    curves = dict(scene.ask("portfolio", user=MASTER))
+    curve = dict(scene.ask("portfolio", user=MASTER))["allTime"]
 
-    assert len(curves["allTime"]["accountValueHistory"]) == 100
+    assert len(curve["accountValueHistory"]) == len(curve["pnlHistory"]) <= 101
+    assert curve["accountValueHistory"][0] == [0, "0.0"]
+    assert curve["pnlHistory"][0] == [0, "1.0"]
+    # 100,568 on the side of perpetuals and 25 on the other, of 100,000 that came in.
+    assert curve["accountValueHistory"][-1] == [NOW_MS, "100593.0"]
+    assert curve["pnlHistory"][-1] == [NOW_MS, "593.0"]
+
+
+def test_who_never_was_here_has_no_curve() -> None:
+    for _, curve in bare().ask("portfolio", user=STRANGER):
+        assert curve == {"accountValueHistory": [], "pnlHistory": [], "vlm": "0.0"}
