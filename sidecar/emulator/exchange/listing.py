@@ -60,4 +60,4 @@ def _takes(place: Struct, request: Adjust) -> bool:
         return kind == "bool"
     if isinstance(request.value, int):
         return kind in ("int", "int | None", "float")
-    return kind == "float"
+    return kind == ("list[Tier]" if isinstance(request.value, list) else "float")
