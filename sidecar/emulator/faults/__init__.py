@@ -20,7 +20,9 @@ doors            sessions refused, cut, deaf
 actions          signed actions taken otherwise or later
 shift            asset ids exchanged
 timetable        faults that act in the exchange when their time comes
-venue            what these do, and undo
+turns            how these begin and end
+venue            those of the exchange's rules and markets
+accounts         those of accounts
 orders           what they ask of the exchange
 ruin             a side that cannot pay
 """

@@ -11,7 +11,8 @@ from sidecar.emulator.faults.orders import Act, was_done
 from sidecar.emulator.faults.sights import Apply
 from sidecar.emulator.faults.state import PlaneState
 from sidecar.emulator.faults.tally import Tally
-from sidecar.emulator.faults.venue import TURNS, nothing
+from sidecar.emulator.faults.turns import nothing
+from sidecar.emulator.faults.venue import TURNS
 
 SETTING_UP: Final = frozenset({"meta_shift", "skew"})
 """Their turn only prepares what answers and actions do; these are the occasions that count."""
@@ -72,6 +73,10 @@ class Timetable:
 
     def _act(self, act: Act) -> None:
         turn, active = TURNS[act.active.fault], act.active
+        later_ms = turn.until_ms(act)
+        if later_ms is not None:
+            active.next_ms = later_ms
+            return
         if active.fault in SETTING_UP:
             turn.on(act)
         elif not self._tally.strikes(active):
