@@ -136,6 +136,11 @@ def test_it_learns_the_market(info: Info) -> None:
     names = [coin["name"] for coin in meta["universe"]]
     assert names[:2] == ["BTC", "ETH"]
     assert [info.name_to_asset(name) for name in names] == list(range(len(names)))
+    tables = dict(meta["marginTables"])  # type: ignore[typeddict-item]
+    for coin in meta["universe"]:
+        number = coin["marginTableId"]  # type: ignore[typeddict-item]
+        tier = tables[number]["marginTiers"][0] if number > 50 else {"maxLeverage": number}
+        assert tier["maxLeverage"] == coin["maxLeverage"]  # type: ignore[typeddict-item]
     assert len(info.meta_and_asset_ctxs()[1]) == len(names)
     assert set(names) <= set(info.all_mids())
     book = info.l2_snapshot("BTC")

@@ -20,8 +20,8 @@ from sidecar.emulator.exchange.units import micros_of_usd
 
 BUILDER_DEX_BASE: Final = 100_000
 DEX_STRIDE: Final = 10_000
-TABLE_ID_FIRST: Final = 50
-"""Below it a margin table has one tier and its id is the highest leverage."""
+TABLE_ID_FIRST: Final = 51
+"""Up to 50 a margin table has one tier and its id is the highest leverage."""
 
 
 @dataclass(frozen=True)

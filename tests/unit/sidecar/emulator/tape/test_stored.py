@@ -190,7 +190,7 @@ def test_rules_are_those_of_the_store_or_what_its_bars_show(tmp_path: Path) -> N
     coins = stored_tape(Asked(store, "1m", tick_ms=15_000)).first_state(Rules()).coins
 
     btc, eth = coins["BTC"], coins["ETH"]
-    assert (btc.size_decimals, btc.leverage_max, btc.margin_table_id) == (4, 40, 50)
+    assert (btc.size_decimals, btc.leverage_max, btc.margin_table_id) == (4, 40, 51)
     assert [(tier.lower_bound_micros, tier.leverage_max) for tier in btc.tiers] == [
         (0, 40),
         (150_000_000_000_000, 20),
