@@ -98,7 +98,7 @@ def test_acknowledgements_equal_recorded_ones(shared_dir: Path) -> None:
     assert frames.ack("subscribe", fills) == compact(captured["ACK_USER_FILLS"])
     for sent, told, _ in sample_streams(shared_dir):
         if sent["subscription"]["type"] == "l2Book":
-            # Since June 2026 there is a fast book, and its default is repeated: the sample is older.
+            # Since June 2026 there is a fast book; the sample is from before.
             told["data"]["subscription"]["fast"] = False
         assert frames.ack(sent["method"], sent["subscription"]) == compact(told)
 

@@ -185,19 +185,17 @@ def candle_snapshot(view: View, asked: OfCandles) -> Any:
     coin = coin_named(view.state, span.coin)
     end_ms = view.now_ms if span.end_time is None else span.end_time
     from_ms = candles.open_of(span.interval, span.start_time)
-    kept = bars(view, coin, span.interval)
-    return [
-        candle_row(coin, span.interval, bar) for bar in kept if from_ms <= bar.open_ms <= end_ms
-    ]
+    found = bars(view, coin, span.interval, from_ms)
+    return [candle_row(coin, span.interval, bar) for bar in found if bar.open_ms <= end_ms]
 
 
-def bars(view: View, coin: Coin, interval: str) -> list[Bar]:
-    """The newest 5000 bars of a coin that exist, the tape's and then the exchange's."""
-    since = candles.bars(coin, interval, 0, view.now_ms)
-    missing = CANDLES_MAX - len(since)
-    if missing <= 0:
+def bars(view: View, coin: Coin, interval: str, from_ms: int) -> list[Bar]:
+    """Bars that open from `from_ms` on, of the newest 5000 that exist: the tape's, then ours."""
+    since = candles.bars(coin, interval, from_ms, view.now_ms)
+    if len(since) >= CANDLES_MAX:
         return since[-CANDLES_MAX:]
-    return (view.tape.history(coin.name, interval, 0, view.now_ms) + since)[-CANDLES_MAX:]
+    before = view.tape.history(coin.name, interval, from_ms, view.now_ms)
+    return (before + since)[-CANDLES_MAX:]
 
 
 def candle_row(coin: Coin, interval: str, bar: Bar) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def order_row(state: VenueState, order: Order) -> dict[str, Any]:
         "reduceOnly": order.reduce_only,
         "orderType": _kind(order),
         "origSz": coin_size(coin, order.orig_lots),
-        "tif": order.tif,
+        "tif": "LiquidationMarket" if order.is_liquidation else order.tif,
         "cloid": order.cloid,
     }
 
@@ -110,7 +110,8 @@ def _plain(px: str) -> str:
 def _kind(order: Order) -> str:
     trigger = order.trigger
     if trigger is None:
-        return "Market" if order.tif == "FrontendMarket" else "Limit"
+        is_market = order.is_liquidation or order.tif == "FrontendMarket"
+        return "Market" if is_market else "Limit"
     name = "Take Profit" if trigger.tpsl == "tp" else "Stop"
     return f"{name} {'Market' if trigger.is_market else 'Limit'}"
 

@@ -135,6 +135,15 @@ def test_a_filled_market_order_has_nothing_left() -> None:
     assert (reply["order"]["orderType"], reply["order"]["tif"]) == ("Market", "FrontendMarket")
 
 
+def test_the_venue_s_own_orders_in_a_liquidation_are_told_from_others() -> None:
+    scene = busy()
+    scene.state.orders[ENDED_OID].is_liquidation = True
+
+    row = scene.ask("orderStatus", user=MASTER, oid=ENDED_OID)["order"]["order"]
+
+    assert (row["orderType"], row["tif"]) == ("Market", "LiquidationMarket")
+
+
 def test_history_has_open_and_ended_orders_newest_first() -> None:
     rows = busy().ask("historicalOrders", user=MASTER)
 
