@@ -40,32 +40,30 @@ class HttpWire(HttpToolsProtocol):
     """HTTP with a limit on the head of a request, and a way to close without answering."""
 
     head_bytes = 0
+    is_in_head = False
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes of a client."""
+        super().data_received(data)
+        if self.is_in_head and not self.transport.is_closing():
+            self.head_bytes += len(data)
+            if self.head_bytes > HEAD_BYTES_MAX:
+                self.send_400_response("Request header fields too large.")
 
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self.head_bytes = 0
+        self.is_in_head, self.head_bytes = True, 0
         self.scope[WIRE] = self  # type: ignore[typeddict-unknown-key]
 
-    def on_url(self, url: bytes) -> None:
-        """A piece of its path."""
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
-        self._count(len(name) + len(value))
-        super().on_header(name, value)
+    def on_headers_complete(self) -> None:
+        """Its head is whole."""
+        self.is_in_head = False
+        super().on_headers_complete()
 
     def hang_up(self) -> None:
         """Close the connection without another byte."""
         self.transport.close()
-
-    def _count(self, byte_count: int) -> None:
-        self.head_bytes += byte_count
-        if self.head_bytes > HEAD_BYTES_MAX:
-            # The parser turns it into a 400, and the connection is closed.
-            raise ValueError
 
 
 class StreamWire(WebSocketsSansIOProtocol):

@@ -140,7 +140,20 @@ def test_a_machine_that_is_too_slow_lags_says_so_and_serves_in_between() -> None
     assert len(served) > 5
     assert sorted(served)[len(served) // 2] < 10 * SLICE_S
     assert pace.lag_ms() > 1_000_000
-    assert pace.time.slipped_ms > 0
+
+
+def test_a_scaled_clock_gives_up_what_it_cannot_make_good_but_no_step() -> None:
+    source = [0.0]
+    time = VenueTime(START_MS, 100.0, lambda: source[0])
+    source[0] = 5_000.0
+    assert time.target_ms() == START_MS + 500_000
+
+    time.slip(START_MS + 10_000)
+
+    assert (time.target_ms(), time.slipped_ms) == (START_MS + 110_000, 390_000)
+    time.step(86_400_000)
+    time.slip(START_MS + 10_000)
+    assert time.target_ms() == START_MS + 110_000 + 86_400_000
 
 
 def test_a_clock_of_the_real_time_comes_back_to_it_after_a_pause() -> None:
