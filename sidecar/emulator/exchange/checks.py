@@ -25,7 +25,7 @@ TOO_AGGRESSIVE: Final = (
 )
 TOO_QUICK: Final = "Order would increase open interest too quickly"
 FAR_FROM_ORACLE: Final = "Price too far from oracle"
-TOO_MANY: Final = "Too many open orders."
+TOO_MANY: Final = "Too many open orders"
 NO_MATCH: Final = "Order could not immediately match against any resting orders."
 NO_LIQUIDITY: Final = "No liquidity available for market order."
 HALTED: Final = "Trading is halted."

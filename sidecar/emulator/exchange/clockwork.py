@@ -17,7 +17,7 @@ FIRES_KEPT: Final = 8
 """Days of which the fires are remembered."""
 
 TOO_EARLY: Final = "Scheduled cancel time too early, must be at least {} seconds from now."
-TOO_OFTEN: Final = "Scheduled cancel was triggered too many times today. Limit is {}."
+TOO_OFTEN: Final = "Too many scheduled cancels triggered for the day. Limit is {}."
 
 
 def due(state: VenueState, now_ms: int, events: list[Event]) -> None:

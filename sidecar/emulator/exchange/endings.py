@@ -155,6 +155,28 @@ def reducible_lots(account: Account, coin_name: str, *, is_buy: bool) -> int:
     return max(0, -position.lots if is_buy else position.lots)
 
 
+def crowd_out(
+    state: VenueState, now_ms: int, account: Account, newest: Order, events: list[Event]
+) -> None:
+    """Resting reduce-only orders of a side may not reduce more than the position together: when
+    a new one rests, the oldest are canceled.  Seen on the venue's testnet."""
+    room = reducible_lots(account, newest.coin, is_buy=newest.is_buy)
+    older = [
+        order
+        for oid in account.open_oids
+        if (order := state.orders[oid]).coin == newest.coin
+        and order.reduce_only
+        and order.is_buy == newest.is_buy
+        and (order.trigger is None or order.is_triggered)
+    ]
+    total = sum(order.lots for order in older)
+    for order in older:
+        if total <= room or order is newest:
+            return
+        total -= order.lots
+        end(state, now_ms, order, "reduceOnlyCanceled", events)
+
+
 def follow(
     state: VenueState, now_ms: int, account: Account, coin: Coin, events: list[Event]
 ) -> None:

@@ -187,6 +187,8 @@ def enter(state: VenueState, now_ms: int, order: Order, events: list[Event]) -> 
         account.open_oids.append(order.oid)
     book.rest(coin, order)
     events.append(OrderChanged(endings.copied(order)))
+    if order.reduce_only:
+        endings.crowd_out(state, now_ms, account, order, events)
 
 
 def _unmet(state: VenueState, coin: Coin, order: Order) -> str:

@@ -63,7 +63,7 @@ def coin_of(state: VenueState, asset: int) -> Coin | None:
 def _batch_refusal(state: VenueState, request: Place) -> str | None:
     """What is wrong with the batch as such: it is refused whole, with one text."""
     if not request.orders:
-        return "Batch of orders is empty."
+        return "Orders are empty"
     for index, spec in enumerate(request.orders):
         coin = coin_of(state, spec.asset)
         if coin is None:
@@ -96,12 +96,12 @@ def _group_refusal(request: Place) -> str | None:
     if is_normal and first.trigger is not None:
         return "Main order cannot be trigger order."
     if any(not spec.reduce_only for spec in rest):
-        return "TP/SL orders must be reduce only"
+        return "Trigger order is not reduce only."
     if any(spec.asset != first.asset for spec in rest):
         return "Orders of a group must be of one asset."
     sides = {spec.is_buy for spec in rest}
     if len(sides) > 1 or (is_normal and first.is_buy in sides):
-        return "TP/SL orders must be on the closing side."
+        return "Trigger order has unexpected side."
     return None
 
 

@@ -29,7 +29,7 @@ class Rules(Struct):
     oracle_band_frac: float = 0.9
     """How far from the oracle price a limit may be."""
     twap_minutes_min: int = 5
-    twap_minutes_max: int = 1_440
+    twap_minutes_max: int = 7 * 1_440
     agent_valid_ms: int = 90 * 86_400_000
     agent_valid_ms_max: int = 180 * 86_400_000
     agents_named_max: int = 3

@@ -31,6 +31,10 @@ SLIPPAGE_PARTS: Final = (3, 100)
 CATCH_UP_TIMES: Final = 3
 RANDOM_PARTS: Final = 20
 """A randomized slice is up to 20 of 100 parts smaller or larger."""
+LEAST_USD: Final = 100
+LEAST_USD_PER_MINUTE: Final = 10
+ACTIVE_MAX: Final = 100
+"""Of one account; the venue has a limit, but nowhere says which."""
 KEPT: Final = 2_000
 """Twaps that the venue remembers."""
 NOT_RUNNING: Final = "TWAP was never placed, already canceled, or filled."
@@ -88,12 +92,14 @@ def _refusal(
         return checks.ZERO_SIZE
     if coin.is_halted or max(state.halted_until_ms, state.post_only_until_ms) > now_ms:
         return checks.HALTED
-    least = rules.min_order_micros * slice_count(request.minutes)
-    if request.lots * coin.mark_ticks < least:
-        return f"TWAP order value too small. Min is ${least / MICROS_PER_USD}"
+    least_usd = max(LEAST_USD, LEAST_USD_PER_MINUTE * request.minutes)
+    if request.lots * coin.mark_ticks < least_usd * MICROS_PER_USD:
+        return f"TWAP order value too small. Min is ${least_usd}."
+    if sum(state.twaps[one].user == request.user for one in state.running_twaps) >= ACTIVE_MAX:
+        return "Exceeded max number of active TWAP orders."
     if request.reduce_only:
         room = endings.reducible_lots(account, coin.name, is_buy=request.is_buy)
-        return checks.REDUCE_ONLY if room == 0 else None
+        return "Reduce-only TWAP order would increase position." if room == 0 else None
     return None
 
 

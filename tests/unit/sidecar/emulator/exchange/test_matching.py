@@ -114,14 +114,30 @@ def test_one_who_cannot_pay_any_more_is_canceled(floor: Floor) -> None:
 def test_a_reduce_only_maker_trades_no_more_than_its_position(floor: Floor) -> None:
     resting(floor, BOB, is_buy=False, limit_ticks=600_000, lots=1_000)
     floor.order(ALICE, limit_ticks=600_000, lots=1_000)
-    close = resting(floor, ALICE, is_buy=False, limit_ticks=600_100, lots=700, reduce_only=True)
-    again = resting(floor, ALICE, is_buy=False, limit_ticks=600_100, lots=600, reduce_only=True)
+    close = resting(floor, ALICE, is_buy=False, limit_ticks=600_100, lots=1_000, reduce_only=True)
+    floor.get(close).orig_lots = floor.get(close).lots = 1_400
     status = floor.order(CAROL, limit_ticks=600_100, lots=1_500, tif="Ioc")
     assert isinstance(status, Filled)
     assert status.lots == 1_000
     assert floor.held(ALICE) == 0
-    assert floor.get(close).status == "filled"
-    assert floor.get(again).status == "reduceOnlyCanceled"
+    assert floor.get(close).status == "reduceOnlyCanceled"
+
+
+def test_reduce_only_orders_that_rest_do_not_exceed_the_position_together(floor: Floor) -> None:
+    resting(floor, BOB, is_buy=False, limit_ticks=600_000, lots=1_000)
+    floor.order(ALICE, limit_ticks=600_000, lots=1_000)
+    closing = {"is_buy": False, "reduce_only": True}
+    oldest = resting(floor, ALICE, limit_ticks=600_300, lots=300, **closing)
+    middle = resting(floor, ALICE, limit_ticks=600_200, lots=300, **closing)
+    fits = resting(floor, ALICE, limit_ticks=600_100, lots=400, **closing)
+    assert floor.told() == [(fits, "open")]
+    newest = resting(floor, ALICE, limit_ticks=600_100, lots=500, **closing)
+    assert floor.told() == [
+        (newest, "open"),
+        (oldest, "reduceOnlyCanceled"),
+        (middle, "reduceOnlyCanceled"),
+    ]
+    assert floor.get(fits).status == "open"
 
 
 def test_the_market_fills_whole_what_it_trades_through() -> None:

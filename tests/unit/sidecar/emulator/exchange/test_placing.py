@@ -202,7 +202,7 @@ def test_open_orders_have_a_limit_and_extra_ones_a_lower_one(floor: Floor) -> No
     for _ in range(3):
         resting(floor, ALICE, limit_ticks=590_000, lots=20)
     assert floor.order(ALICE, limit_ticks=590_000, lots=20) == Refused(
-        "Too many open orders. asset=0"
+        "Too many open orders asset=0"
     )
     assert floor.the(OrderChanged).order.status == "tooManyOpenOrdersRejected"
     open_long(floor)
@@ -223,9 +223,9 @@ def test_at_a_thousand_open_orders_no_more_stops_are_taken(floor: Floor) -> None
     closing = {"is_buy": False, "limit_ticks": 540_000, "reduce_only": True}
     assert isinstance(floor.order(ALICE, trigger=stop(550_000), **closing), Resting)
     reply = floor.order(ALICE, trigger=stop(550_000), **closing)
-    assert reply == Refused("Too many open orders. asset=0")
+    assert reply == Refused("Too many open orders asset=0")
     reply = floor.order(ALICE, is_buy=False, limit_ticks=610_000, reduce_only=True)
-    assert reply == Refused("Too many open orders. asset=0")
+    assert reply == Refused("Too many open orders asset=0")
     resting(floor, ALICE, limit_ticks=590_000, lots=20)
 
 
@@ -251,7 +251,7 @@ def test_nothing_is_placed_while_trading_is_halted(floor: Floor, what: str) -> N
 
 
 BATCHES: list[tuple[Place, str]] = [
-    (Place(ALICE, ()), "Batch of orders is empty."),
+    (Place(ALICE, ()), "Orders are empty"),
     (Place(ALICE, (spec(), spec(77))), "Order 1: Unknown asset 77."),
     (Place(ALICE, (spec(),), builder=BUILDER), "Builder fee has not been approved"),
     (Place(ALICE, (spec(),), "normalTpsl"), "Unexpected number of trigger orders"),
@@ -266,7 +266,7 @@ BATCHES: list[tuple[Place, str]] = [
     ),
     (
         Place(ALICE, (spec(), spec(is_buy=False, trigger=stop(590_000))), "normalTpsl"),
-        "TP/SL orders must be reduce only",
+        "Trigger order is not reduce only.",
     ),
     (
         Place(
@@ -278,7 +278,7 @@ BATCHES: list[tuple[Place, str]] = [
     ),
     (
         Place(ALICE, (spec(), spec(reduce_only=True, trigger=stop(610_000))), "normalTpsl"),
-        "TP/SL orders must be on the closing side.",
+        "Trigger order has unexpected side.",
     ),
     (
         Place(ALICE, (spec(),), priority_rate=1_000),

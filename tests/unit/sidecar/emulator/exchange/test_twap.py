@@ -115,7 +115,7 @@ def test_a_slice_trades_within_three_hundredths_of_the_middle(floor: Floor) -> N
 
 def test_a_reduce_only_one_sells_no_more_than_there_is(floor: Floor) -> None:
     assert start(floor, reduce_only=True, is_buy=False) == Refused(
-        "Reduce only order would increase position."
+        "Reduce-only TWAP order would increase position."
     )
     floor.order(ALICE, limit_ticks=620_000, lots=1_500, tif="Ioc")
     one = running(floor, reduce_only=True, is_buy=False)
@@ -147,9 +147,10 @@ def test_random_sizes_differ_by_a_fifth_and_are_the_same_again() -> None:
     ("fields", "text"),
     [
         ({"minutes": 1}, "Invalid TWAP duration: 1 min(s)"),
-        ({"minutes": 1_441}, "Invalid TWAP duration: 1441 min(s)"),
+        ({"minutes": 10_081}, "Invalid TWAP duration: 10081 min(s)"),
         ({"lots": 0}, "Order has zero size."),
-        ({"lots": 160}, "TWAP order value too small. Min is $100.0"),
+        ({"lots": 160}, "TWAP order value too small. Min is $100."),
+        ({"minutes": 1_000, "lots": 15_000}, "TWAP order value too small. Min is $10000."),
         ({"fault": "Order has invalid size."}, "Order has invalid size."),
     ],
 )
@@ -200,6 +201,16 @@ def test_it_ends_with_its_coin(floor: Floor) -> None:
     one = running(floor)
     floor.ask(Listed("BTC", is_delisted=True))
     assert one.status == "terminated"
+
+
+def test_an_account_runs_only_so_many(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(twap, "ACTIVE_MAX", 2)
+    first = running(floor)
+    running(floor)
+    assert start(floor) == Refused("Exceeded max number of active TWAP orders.")
+    running(floor, user=BOB)
+    floor.ask(StopTwap(ALICE, BTC, first.twap_id))
+    running(floor)
 
 
 def test_the_oldest_are_forgotten_beyond_a_bound(
