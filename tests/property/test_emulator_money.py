@@ -12,9 +12,11 @@ from fractions import Fraction
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import Struct, field
 
-from sidecar.emulator.exchange import machine, margin
+from sidecar.emulator.exchange import liquidation, machine, margin
 from sidecar.emulator.exchange.events import (
     Event,
     FillSeen,
@@ -47,6 +49,8 @@ from sidecar.emulator.exchange.state import (
     HOUSE,
     Account,
     Coin,
+    Leverage,
+    Position,
     Tier,
     Trigger,
     VenueState,
@@ -312,6 +316,54 @@ def test_money_is_conserved_to_the_micro_and_a_second_set_of_books_agrees() -> N
         assert words[word] > 0, words
     assert any(word.startswith("Liquidated Cross") for word in words)
     assert any(word.startswith("Liquidated Isolated") for word in words)
+
+
+@st.composite
+def tiers(draw: st.DrawFn) -> list[Tier]:
+    """One to three tiers, each with a lower leverage than the one before."""
+    count = draw(st.integers(1, 3))
+    most = sorted(draw(st.sets(st.integers(1, 50), min_size=count, max_size=count)), reverse=True)
+    bounds = sorted(
+        draw(st.sets(st.integers(10_000, 10_000_000), min_size=count - 1, max_size=count - 1))
+    )
+    return [Tier(bound * USD, best) for bound, best in zip([0, *bounds], most, strict=True)]
+
+
+@given(
+    tiers=tiers(),
+    lots=st.integers(1, 10**8),
+    side=st.sampled_from([1, -1]),
+    cash_usd=st.integers(-1_000_000, 20_000_000),
+    is_isolated=st.booleans(),
+)
+def test_an_account_is_below_maintenance_on_one_side_of_its_liquidation_price_only(
+    tiers: list[Tier], lots: int, side: int, cash_usd: int, is_isolated: bool
+) -> None:
+    coin = a_coin("BTC", 0, 5, 500_000, tiers=tiers, leverage_max=tiers[0].leverage_max)
+    account = Account(USERS[0])
+    state = VenueState(seed=1, now_ms=0, coins={"BTC": coin}, accounts={USERS[0]: account})
+    raw = cash_usd * USD - side * lots * coin.mark_ticks
+    account.positions["BTC"] = Position(side * lots, lots * coin.mark_ticks)
+    account.leverages["BTC"] = Leverage("isolated" if is_isolated else "cross", 1)
+    if is_isolated:
+        account.positions["BTC"].isolated_micros = raw
+    else:
+        account.cash_micros = raw
+
+    def is_low(ticks: int) -> bool:
+        coin.mark_ticks = ticks
+        pool = liquidation.Pool(account, "BTC" if is_isolated else None)
+        return pool.value_micros(state) < pool.maintenance_micros(state)
+
+    px = margin.liquidation_px(state, account, "BTC")
+
+    if px is None:
+        assert is_low(1) is (side < 0)
+        return
+    ticks = round(px * 10)
+    slack = 2 + ticks // 10**9
+    assert is_low(max(1, ticks - side * slack)) or ticks - side * slack < 1
+    assert not is_low(ticks + side * slack) or ticks + side * slack < 1
 
 
 @pytest.mark.proof

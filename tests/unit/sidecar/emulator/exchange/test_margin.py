@@ -377,3 +377,21 @@ def test_a_recorded_account_has_the_venues_own_figures(shared_dir: Path) -> None
         (margin.notional_micros(state, account), summary["totalNtlPos"]),
     ):
         assert found == pytest.approx(float(want) * USD, abs=40)
+
+
+def test_recorded_largest_trades_differ_by_twice_the_position(shared_dir: Path) -> None:
+    path = shared_dir / "data/api/rest/hl_python_sdk_cassettes.json"
+    asked = json.loads(path.read_text())["interactions"]
+    reply = next(o["response"] for o in asked if o["request"]["type"] == "clearinghouseState")
+    rows = [row["position"] for row in reply["assetPositions"]]
+    state, account = holding(cash_usd=100_000)
+    for row in rows:
+        buy, sell = (Decimal(size) for size in row["maxTradeSzs"])
+        assert buy - sell == -2 * Decimal(row["szi"])
+
+        lots = int(Decimal(row["szi"]) * BTC_LOTS)
+        account.positions["BTC"].lots = lots
+        ours = margin.max_trade_lots(state, account, state.coins["BTC"])
+        assert ours[0] - ours[1] == -2 * lots
+
+    assert len(rows) == 12

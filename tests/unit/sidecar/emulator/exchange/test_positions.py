@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
+from pathlib import Path
+
 import pytest
 
 from sidecar.emulator.exchange import candles, margin, positions
@@ -72,6 +76,20 @@ def test_both_sides_of_a_trade_between_clients_pay_their_own_rate() -> None:
 )
 def test_the_word_of_a_fill_says_what_it_did(start: int, end: int, word: str) -> None:
     assert positions.direction(start, end) == word
+
+
+def test_recorded_fills_have_the_same_words(shared_dir: Path) -> None:
+    path = shared_dir / "data/api/rest/hl_python_sdk_cassettes.json"
+    asked = json.loads(path.read_text())["interactions"]
+    rows = next(one["response"] for one in asked if one["request"]["type"] == "userFills")
+    for row in rows:
+        start, size = Decimal(row["startPosition"]), Decimal(row["sz"])
+        end = start + size if row["side"] == "B" else start - size
+        lots = [int(value * 10**8) for value in (start, end)]
+
+        assert positions.direction(*lots) == row["dir"]
+
+    assert len(rows) == 500
 
 
 def test_a_flip_closes_at_a_loss_and_opens_at_the_trades_price() -> None:
