@@ -1,0 +1,229 @@
+"""The state file: what was acknowledged is there after any kill, and what is wrong is named."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import apsw
+import httpx
+import pytest
+
+from core.clock import sleep_s
+from core.errors import HaltError, InputError, RefusedError
+from sidecar.emulator.exchange.requests import Envelope, Fund, Noop
+from sidecar.emulator.keeper import Keeper, Snapshot, open_keeper
+from tests.emulator_process import USER, Emulator, command, emulator, order
+
+MARKET = {"kind": "synthetic", "start_ms": 5}
+SNAPSHOT = Snapshot(now_ms=5, state=b"state", tape=b"{}", plane=b"plane", code="c0de")
+NOOP = Envelope(Noop(USER), USER, 7)
+
+
+def write(path: Path, inputs: int) -> None:
+    """A state file with a snapshot and so many inputs."""
+    with open_keeper(path) as keeper:
+        keeper.begin(MARKET, SNAPSHOT)
+        for count in range(inputs):
+            keeper.note(10 + count, Fund(USER, count) if count % 2 else NOOP)
+        keeper.reserve(1_000)
+
+
+def changed(path: Path, statement: str) -> None:
+    connection = apsw.Connection(str(path))
+    connection.execute(statement)
+    connection.close()
+
+
+def test_snapshot_inputs_and_reserved_time_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    write(path, inputs=3)
+
+    with open_keeper(path) as keeper:
+        kept = keeper.load()
+        assert keeper.identity() == MARKET
+        assert kept.snapshot == SNAPSHOT
+        assert kept.inputs == [(10, NOOP), (11, Fund(USER, 1)), (12, NOOP)]
+        assert kept.until_ms == 1_000
+        keeper.note(20, NOOP)
+        assert len(keeper.load().inputs) == 4
+        keeper.save(Snapshot(2_000, b"later", b"{}", b"", "c0de"))
+    with open_keeper(path) as keeper:
+        assert keeper.load().inputs == []
+        assert keeper.load().snapshot.state == b"later"
+        assert keeper.load().until_ms == 2_000
+
+
+def test_a_second_one_is_told_who_has_it(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    with (
+        open_keeper(path),
+        pytest.raises(RefusedError, match=f"state is in use by process {os.getpid()}"),
+    ):
+        open_keeper(path).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("statement", "error", "words"),
+    [
+        ("UPDATE snapshot SET state = x'00'", HaltError, "snapshot is not as it was written"),
+        ("UPDATE snapshot SET now_ms = 6", HaltError, "snapshot is not as it was written"),
+        ("DELETE FROM snapshot", HaltError, "it has no snapshot"),
+        ("UPDATE journal SET now_ms = 9 WHERE seq = 2", HaltError, "input 2 is not as it was"),
+        ("UPDATE journal SET input = x'91' WHERE seq = 3", HaltError, "input 3 is not as it was"),
+        ("DELETE FROM journal WHERE seq = 1", HaltError, "input 1 is not as it was written"),
+        ("UPDATE meta SET value = '9' WHERE key = 'schema_version'", InputError, "version 9"),
+        ("UPDATE meta SET value = 'x' WHERE key = 'kind'", InputError, "no emulator's state"),
+        ("DROP TABLE meta", InputError, "no emulator's state"),
+    ],
+)
+def test_a_changed_file_is_named(
+    tmp_path: Path, statement: str, error: type[Exception], words: str
+) -> None:
+    path = tmp_path / "state"
+    write(path, inputs=4)
+    changed(path, statement)
+
+    with pytest.raises(error, match=words), open_keeper(path) as keeper:
+        keeper.load()
+
+
+def test_what_is_no_database_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "state").write_bytes(b"noise " * 4_000)
+
+    with pytest.raises(InputError, match="damaged"):
+        open_keeper(tmp_path / "state").__enter__()
+
+
+def test_an_input_that_cannot_be_written_is_an_error_before_it_takes_effect(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state"
+    with open_keeper(path) as keeper:
+        keeper.begin(MARKET, SNAPSHOT)
+        pages = int(keeper._connection.execute("PRAGMA page_count").get)
+        keeper._connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
+
+        with pytest.raises(InputError, match="cannot be read or written"):
+            fill(keeper)
+        noted = keeper.input_count
+        keeper._connection.execute("PRAGMA max_page_count=100000").fetchall()
+        keeper.note(10, NOOP)
+        assert [request for _, request in keeper.load().inputs][noted:] == [NOOP]
+
+
+def fill(keeper: Keeper) -> None:
+    for count in range(2_000):
+        keeper.note(10 + count, NOOP)
+
+
+def started(path: Path, *options: str) -> tuple[str, ...]:
+    return ("--state", str(path), "--no-limits", "--fund", f"{USER}=1000000", *options)
+
+
+def stream_orders(venue: Emulator, acked: list[str], number: int) -> None:
+    """Send orders until the venue is gone; what it acknowledged is noted."""
+    for count in range(100_000):
+        cloid = f"0x{number:016x}{count:016x}"
+        px = str(50_000 + count % 500 * 10) if count % 3 else "200000"
+        tif = "Gtc" if count % 3 else "Ioc"
+        try:
+            reply = venue.act(order(0, px, "0.001", cloid=cloid, tif=tif)).json()
+        except httpx.HTTPError:
+            return
+        status = reply["response"]["data"]["statuses"][0]
+        assert "error" not in status, status
+        acked.append(cloid)
+
+
+def kill_in_a_stream(path: Path, acked: list[str], number: int, after_s: float) -> None:
+    """Kill the venue amid a stream of orders; before that, look at what earlier kills left."""
+    with emulator(*started(path)) as venue:
+        check(venue, acked)
+        stream = threading.Thread(target=stream_orders, args=(venue, acked, number))
+        stream.start()
+        sleep_s(after_s)
+        venue.process.send_signal(signal.SIGKILL)
+        stream.join()
+
+
+def check(venue: Emulator, acked: list[str]) -> None:
+    """Every acknowledged order is there, and no money is missing."""
+    if not acked:
+        return
+    truth = venue.truth()
+    known = {one["cloid"] for one in (*truth["open_orders"], *truth["ended_orders"])}
+    known |= {fill["cloid"] for fill in truth["fills"]}
+    assert [cloid for cloid in acked if cloid not in known] == []
+    assert venue.control("GET", "/audit") == {"missing_micros": 0}
+
+
+def kills(path: Path, count: int, seed: int) -> int:
+    """How many orders were acknowledged over so many kills; each of them is looked for."""
+    chance = random.Random(seed)
+    acked: list[str] = []
+    for number in range(count):
+        before = len(acked)
+        kill_in_a_stream(path, acked, number, chance.uniform(0.1, 0.5))
+        assert len(acked) > before
+    with emulator(*started(path)) as venue:
+        check(venue, acked)
+        assert venue.stop() == 143
+    with emulator(*started(path)) as venue:
+        check(venue, acked)
+    return len(acked)
+
+
+def test_every_acknowledged_order_is_there_after_kills(tmp_path: Path) -> None:
+    assert kills(tmp_path / "state", count=3, seed=1) > 30
+
+
+@pytest.mark.proof
+def test_every_acknowledged_order_is_there_after_thirty_kills(tmp_path: Path) -> None:
+    assert kills(tmp_path / "state", count=30, seed=2) > 300
+
+
+def test_a_recovered_venue_is_the_one_that_was_killed(tmp_path: Path) -> None:
+    """A stepped venue has no time of its own, so both stand at the same instant."""
+    path = tmp_path / "state"
+    with emulator(*started(path, "--stepped", "--start", "2026-01-01")) as venue:
+        for count in range(20):
+            venue.act(order(count % 3, "100" if count % 3 else "50000", "1"))
+            venue.control("POST", "/clock/advance", {"ms": 30_000})
+        venue.act(order(0, "200000", "0.01", tif="Ioc"))
+        venue.control("POST", "/clock/advance", {"ms": 3_600_000})
+        digest, clock = venue.control("GET", "/state"), venue.control("GET", "/clock")
+        truth = venue.truth()
+        venue.process.kill()
+        venue.process.wait()
+
+    with emulator(*started(path, "--stepped")) as venue:
+        assert venue.truth() == truth
+        assert venue.control("GET", "/clock")["now_ms"] == clock["now_ms"]
+        assert venue.control("GET", "/state")["sha256"] == digest["sha256"]
+
+
+def refused(*options: str) -> tuple[int, str]:
+    """(exit code, stderr) of an emulator that does not start."""
+    done = subprocess.run(
+        command(*options), capture_output=True, text=True, timeout=30, check=False
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+def test_two_emulators_on_one_file_and_other_markets_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    with emulator(*started(path)) as venue:
+        code, said = refused(*started(path))
+        assert code == 1
+        assert f"the state file state is in use by process {venue.process.pid}" in said
+        assert venue.stop() == 143
+
+    code, said = refused(*started(path, "--seed", "2"))
+    assert code == 3
+    assert "the state file is of another market: seed was 1, and is 2 now" in said
