@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from sidecar.emulator.exchange import endings, matching, placing
+from sidecar.emulator.exchange import checks, endings, matching, placing
 from sidecar.emulator.exchange.endings import cancel_all, end
 from sidecar.emulator.exchange.events import Answered, Event, Refused, Rejected, Status, Waiting
 from sidecar.emulator.exchange.requests import Cancel, Modify, OrderSpec, Place
@@ -83,8 +83,9 @@ def _modify_one(
 ) -> Status:
     """One replacement.
 
-    Nothing happens to an order that may not be replaced.  If it may, it goes, and when the new one
-    is then refused both are gone: a modify is a cancel and a new order.
+    Nothing happens to an order that may not be replaced, or not by such a one.  If it may, it goes,
+    and when the new one is then refused by the book or the account both are gone: a modify is a
+    cancel and a new order.
     """
     old = find(state, request.user, target)
     coin = placing.coin_of(state, spec.asset)
@@ -93,9 +94,14 @@ def _modify_one(
     if not request.always_place and not _is_passive(state, spec):
         return Refused(NOT_ALLOWED)
     spec = replace(spec, cloid=spec.cloid if spec.cloid is not None else old.cloid)
+    kin = _kin(old) if spec.trigger is not None else ""
+    account = state.accounts[request.user]
+    case = checks.Case(state, now_ms, account, coin, spec, kin == "child", kin == "position")
+    refusal = checks.outright(case)
+    if refusal is not None:
+        return Refused(refusal.text)
     gone: list[Event] = []
     children, old.children = old.children, []
-    kin = _kin(old) if spec.trigger is not None else ""
     parent_oid, siblings = old.parent_oid, old.siblings
     old.siblings = []
     end(state, now_ms, old, "canceled", gone)

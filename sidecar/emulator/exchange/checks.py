@@ -78,6 +78,11 @@ def refusal(case: Case) -> Refusal | None:
     return None
 
 
+def outright(case: Case) -> Refusal | None:
+    """Why it is not even looked at: its own numbers, a closed market, a price from nowhere."""
+    return _numbers(case) or _open_market(case) or _band(case)
+
+
 def _numbers(case: Case) -> Refusal | None:
     """Its own numbers."""
     spec = case.spec

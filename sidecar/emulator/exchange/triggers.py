@@ -17,8 +17,11 @@ def is_reached(trigger: Trigger, mark_ticks: int, *, is_buy: bool) -> bool:
 
 
 def fire(state: VenueState, now_ms: int, coin: Coin, events: list[Event]) -> None:
-    """Sends every stop and target whose price the mark has reached, the oldest first."""
-    if coin.is_halted:
+    """Sends every stop and target whose price the mark has reached, the oldest first.
+
+    While nothing may be taken, in a halt or after an upgrade, they wait.
+    """
+    if coin.is_halted or max(state.halted_until_ms, state.post_only_until_ms) > now_ms:
         return
     for oid in list(coin.triggers):
         order = state.orders.get(oid)

@@ -145,6 +145,38 @@ def test_when_the_new_order_is_refused_the_old_one_is_gone(floor: Floor) -> None
     assert floor.state.accounts[ALICE].open_oids == []
 
 
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"lots": 0}, "Order has zero size."),
+        ({"limit_ticks": 0}, "Order has invalid price."),
+        (
+            {"limit_ticks": 100_000, "lots": 90_000},
+            "Order price cannot be more than 80% away from the reference price",
+        ),
+        (
+            {"fault": "Price must be divisible by tick size."},
+            "Price must be divisible by tick size. asset=0",
+        ),
+    ],
+)
+def test_a_replacement_that_is_none_leaves_the_old_order(
+    floor: Floor, fields: dict[str, Any], text: str
+) -> None:
+    old = resting(floor)
+    new = spec(**({"limit_ticks": 580_000} | fields))
+    assert floor.modify(ALICE, old, new) == [Refused(text)]
+    assert floor.get(old).status == "open"
+
+
+def test_in_a_halt_no_order_is_lost_to_a_modify(floor: Floor) -> None:
+    old = resting(floor)
+    floor.set("is_halted", True, "BTC")
+    words = "Trading is halted. asset=0"
+    assert floor.modify(ALICE, old, spec(limit_ticks=580_000)) == [Refused(words)]
+    assert floor.get(old).status == "open"
+
+
 def test_a_replaced_order_s_margin_is_free_for_its_replacement(floor: Floor) -> None:
     account = floor.state.accounts[ALICE]
     floor.state.deposits_micros -= account.cash_micros - 700_000_000

@@ -130,6 +130,17 @@ def test_stops_of_a_halted_coin_wait(floor: Floor) -> None:
     assert floor.get(oid).status == "filled"
 
 
+@pytest.mark.parametrize("what", ["halted_until_ms", "post_only_until_ms"])
+def test_stops_wait_while_nothing_may_be_taken(floor: Floor, what: str) -> None:
+    oid = resting(floor, ALICE, limit_ticks=500_000, trigger=stop(590_000), **CLOSING)
+    floor.set(what, floor.now_ms + 4_000)
+    floor.mark(580_000)
+    floor.move(580_000)
+    assert floor.get(oid).status == "open"
+    floor.move(580_000)
+    assert floor.get(oid).status == "filled"
+
+
 def test_a_stop_fires_another_through_nobody_but_the_mark(floor: Floor) -> None:
     """A sale that goes through the book does not move the mark by itself."""
     oid = resting(floor, ALICE, limit_ticks=500_000, trigger=stop(599_000), **CLOSING)
