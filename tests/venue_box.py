@@ -18,7 +18,7 @@ from sidecar.emulator.exchange.state import Rules
 from sidecar.emulator.faults.plane import Plane
 from sidecar.emulator.gateway.gateway import Gateway
 from sidecar.emulator.gateway.messages import Frame, HttpReply
-from sidecar.emulator.tape.synthetic import synthetic_spec, synthetic_tape
+from sidecar.emulator.tape.synthetic import TICK_MS, synthetic_spec, synthetic_tape
 from sidecar.emulator.wire.signatures import address_of, sign_l1
 
 START_MS = 20_700 * DAY_MS + 12 * 3_600_000
@@ -167,10 +167,17 @@ class Box:
         return found
 
 
-def box(*, limits_on: bool = False, seed: int = 1, dex: str = "", symbols: int = SYMBOLS) -> Box:
-    """A venue at noon."""
+def box(
+    *,
+    limits_on: bool = False,
+    seed: int = 1,
+    dex: str = "",
+    symbols: int = SYMBOLS,
+    tick_ms: int = TICK_MS,
+) -> Box:
+    """A venue at noon, whose market moves every `tick_ms`."""
     spec = synthetic_spec(seed, symbols, START_MS, history_days=4)
-    tape = synthetic_tape(spec, START_MS, dex=dex)
+    tape = synthetic_tape(spec, START_MS, tick_ms, dex)
     state = tape.first_state(Rules(limits_on=limits_on))
     return Box(Gateway(state, tape, Plane()), START_MS)
 

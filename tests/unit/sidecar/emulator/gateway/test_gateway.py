@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import msgspec
+import pytest
 
 from sidecar.emulator.exchange.requests import Adjust, Envelope, Listed, Request
 from tests.venue_box import Box, Trader, box, order
@@ -74,7 +76,9 @@ def test_what_falls_due_by_itself_happens_at_its_own_instant() -> None:
     trader.act({"type": "scheduleCancel", "time": venue.now_ms + 6_123})
 
     due_ms = venue.now_ms + 6_123
-    venue.pass_ms(10_000)
+    venue.pass_ms(6_122)
+    assert wire.heard("orderUpdates") == []
+    venue.pass_ms(1)
 
     (row,) = [row for one in wire.heard("orderUpdates") for row in one["data"]]
     assert (row["status"], row["statusTimestamp"]) == ("scheduledCancel", due_ms)
@@ -142,3 +146,70 @@ def test_a_restart_may_replace_the_plane_and_goes_on() -> None:
 
     assert json.loads(venue.info(type="exchangeStatus").body)["time"] == venue.now_ms
     assert wire.subscribe("allMids")[0]["channel"] == "subscriptionResponse"
+
+
+MOVED = [
+    ("activeAssetCtx", {"coin": "BTC"}),
+    ("fastAssetCtxs", {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields"), MOVED)
+def test_a_change_that_is_undone_before_the_next_beat_is_undone_for_newcomers_too(
+    kind: str, fields: dict[str, Any]
+) -> None:
+    venue = box(tick_ms=10_000)
+    coin = venue.gateway.state.coins["BTC"]
+    early, late = venue.connect(), venue.connect()
+    before = early.subscribe(kind, **fields)[1]
+    venue.pass_ms(1_500)
+    early.heard()
+    stood = coin.mark_ticks
+
+    venue.apply(Adjust("mark_ticks", value=stood + 1_000, coin="BTC"))
+    during = late.subscribe(kind, **fields)[1]
+    venue.apply(Adjust("mark_ticks", value=stood, coin="BTC"))
+    venue.pass_ms(500)
+
+    assert during != before
+    assert len(late.heard(kind)) == 1
+
+
+def test_a_best_quote_that_is_undone_within_a_block_is_undone_for_newcomers_too() -> None:
+    venue = box(tick_ms=10_000)
+    trader = venue.trader()
+    early, late = venue.connect(), venue.connect()
+    before = early.subscribe("bbo", coin="BTC")[1]["data"]["bbo"]
+    best = before[0]["px"].removesuffix(".0")
+
+    (placed,) = trader.place(order(px=best, size="0.01"))
+    during = late.subscribe("bbo", coin="BTC")[1]["data"]["bbo"]
+    trader.act({"type": "cancel", "cancels": [{"a": 0, "o": placed["resting"]["oid"]}]})
+    venue.pass_ms(70)
+
+    assert during != before
+    assert [one["data"]["bbo"] for one in late.heard("bbo")] == [before]
+
+
+def test_a_stream_that_begins_on_its_beat_says_it_once() -> None:
+    venue = box()
+    wire = venue.connect()
+    venue.pass_ms(5_000)
+    snapshot = wire.subscribe("l2Book", coin="BTC")[1]
+
+    venue.pass_ms(5_000)
+
+    stamps = [one["data"]["time"] for one in [snapshot, *wire.heard("l2Book")]]
+    assert stamps == [venue.now_ms - 5_000, venue.now_ms]
+
+
+def test_accounts_are_told_when_they_change_however_often_others_are_told() -> None:
+    venue = box()
+    trader, wire = venue.trader(), venue.connect()
+    venue.pass_ms(1_000)
+    wire.subscribe("clearinghouseState", user=trader.user)
+    wire.subscribe("activeAssetCtx", coin="BTC")
+
+    venue.pass_ms(3_999)
+
+    assert wire.heard("clearinghouseState") == []
