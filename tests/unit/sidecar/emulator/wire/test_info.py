@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.venue.weights import ITEMS_PER_WEIGHT
 from sidecar.emulator.wire import info
@@ -226,3 +228,43 @@ def test_an_agent_has_nothing_of_its_master_s() -> None:
     assert of_agent == of_nobody
     assert of_agent["clearinghouseState"]["marginSummary"]["accountValue"] == "0.0"
     assert scene.ask("orderStatus", user=AGENT, oid=LIMIT_OID) == {"status": "unknownOid"}
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**80), 2**80)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=6)
+    | st.sampled_from(["BTC", "MATIC", "@1", "xyz", "1m", "1M", MASTER, AGENT, "0x" + "c1" * 16])
+)
+NAMES = sorted(
+    {name for shape, _ in info.TABLE.values() for name in shape.__struct_encode_fields__}
+    | {"interval"}
+)
+QUESTIONS = st.dictionaries(
+    st.sampled_from(NAMES), SCALARS | st.dictionaries(st.sampled_from(NAMES), SCALARS), max_size=6
+)
+
+
+@given(kind=st.sampled_from(sorted(info.TABLE)), fields=QUESTIONS, is_whole=st.booleans())
+def test_any_question_is_answered_or_refused(
+    kind: str, fields: dict[str, Any], is_whole: bool
+) -> None:
+    base = whole(kind) if is_whole else {}
+
+    reply = SCENE.answer(base | fields | {"type": kind})
+
+    assert reply.status in (200, 422, 500)
+    if reply.status == 200:
+        json.loads(reply.body)
+    elif reply.status == 500:
+        assert reply.body == b"null"
+
+
+@given(body=st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
+def test_any_bytes_are_refused(body: bytes) -> None:
+    assert SCENE.answer(body).status in (400, 422)
+
+
+SCENE = busy()
