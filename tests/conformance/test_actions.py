@@ -39,6 +39,12 @@ def px(venue: Box, times: float) -> str:
     return str(round(mid(venue) * times / 100) * 100)
 
 
+def wire(count: int, decimals: int) -> str:
+    """A number in the form that is signed."""
+    text = f"{count / 10**decimals:.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def master(trader: Trader, kind: str, **fields: Any) -> dict[str, Any]:
     """The reply to an action that the master key signs."""
     trader.nonce += 1
@@ -68,6 +74,27 @@ def one(venue: Box, times: float = 0.9, **more: Any) -> dict[str, Any]:
 
 
 OK = {"status": "ok", "response": {"type": "default"}}
+
+
+def test_c5_orders_name_assets_by_number_those_of_builders_from_110000_on() -> None:
+    venue = box(dex="xyz")
+    trader = venue.trader()
+    coins = list(venue.gateway.state.coins.values())
+    assert [coin.asset for coin in coins if coin.dex == "xyz"][:2] == [110_000, 110_001]
+    for coin in coins:
+        leverage = {"type": "updateLeverage", "asset": coin.asset, "isCross": False, "leverage": 3}
+        assert trader.act(leverage) == OK
+        size = coin.size_decimals
+        away = coin.mark_ticks * 9 // 10
+        away -= away % 10 ** max(0, len(str(away)) - 4)
+        lots = 20_000_000 // away + 1
+        (status,) = trader.place(
+            order(asset=coin.asset, px=wire(away, 6 - size), size=wire(lots, size))
+        )
+        oid = status["resting"]["oid"]
+        assert venue.gateway.state.orders[oid].coin == coin.name
+    reply = posted(trader, one(venue) | {"orders": [order(asset=10_107, px="1", size="100")]})
+    assert reply["status"] == "err"
 
 
 def test_c6_prices_have_five_digits_and_few_decimals_but_whole_ones_any(
