@@ -21,7 +21,7 @@ CALL = ("user", "coin", "type", "session")
 STREAM = ("user", "coin", "channel", "session")
 BOTH = ("user", "coin", "type", "channel", "session")
 NOBODY: tuple[str, ...] = ()
-PROXY_OPTIONS: Mapping[str, Value] = {"direction": "down", "after_bytes": 0}
+PROXY_OPTIONS: Mapping[str, Value] = {"direction": "both", "after_bytes": 0}
 """Keys of every fault that acts in the proxy, with their defaults."""
 REASONS: Mapping[str, str] = {
     "tickRejected": "Price must be divisible by tick size.",
@@ -453,7 +453,7 @@ def _bytes() -> dict[str, FaultKind]:
     return {
         "cut": FaultKind(
             "bytes",
-            "Connections end after so many bytes, orderly or by a reset.",
+            "Connections end after `after_bytes`, by a reset or orderly.",
             "clients of the proxy",
             NOBODY,
             hows=("rst", "fin"),
@@ -461,7 +461,7 @@ def _bytes() -> dict[str, FaultKind]:
         ),
         "split": FaultKind(
             "bytes",
-            "Bytes come in pieces of at most so many, each in a segment of its own.",
+            "Bytes come in pieces of chance sizes, at most so many, each sent by itself.",
             "clients of the proxy",
             NOBODY,
             {"piece_bytes": 1},

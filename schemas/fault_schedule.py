@@ -24,6 +24,8 @@ OPTION_KEYS = (
     "bps", "is_buy", "rate_1h", "leverage", "limit_count", "rows", "interval",
 )  # fmt: skip
 """Keys that belong to some kinds only."""
+TEXTS_ONLY = ("deep", "huge")
+"""Ways to garble that need a whole text."""
 WHOM_KEYS = ("user", "coin", "channel", "type", "session")
 
 
@@ -182,6 +184,8 @@ class FaultSpec(Group):
     def _words(self) -> list[tuple[str, str]]:
         found = []
         hows = self.kind.hows
+        if self.via == "proxy" and "gateway" in self.kind.vias:
+            hows = tuple(how for how in hows if how not in TEXTS_ONLY)
         if self.how is not None and hows and self.how not in hows:
             found.append(("how", f"how must be one of {', '.join(hows)}"))
         if self.reason is not None and self.reason not in REASONS:

@@ -25,7 +25,8 @@ A fault is one mapping. `fault` names its kind; all other keys may be left out:
 | `every` | It acts at each n-th occasion only. |
 | `every_s` | A fault that acts by itself acts again after so long; without it once. |
 | `chance_frac` | Chance of each occasion, drawn from the seed of the schedule. |
-| `user`, `coin`, `channel`, `type`, `session` | Whom it meets: an account, a symbol, a channel of the WebSocket, a type of request (`order`, `l2Book`), a session by its number. |
+| `user`, `coin`, `session` | It meets only this account, symbol, session (by its number). |
+| `channel`, `type` | It meets only this channel of the WebSocket, this type of request. |
 | `via` | `gateway` or `proxy`, for kinds that can act at both. |
 
 Times are the venue's: at `--speed 600` a minute of faults takes a tenth of a second. Chance is a
@@ -66,6 +67,7 @@ OUT = """
   what a client must notice.
 """
 
+
 def faults_markdown() -> str:
     """The whole page."""
     parts = [HEAD]
@@ -82,8 +84,9 @@ def faults_markdown() -> str:
             parts.append(
                 "\nThe proxy stands in front of the venue (`--proxy-port`) and hands bytes on."
                 f" With `via: proxy` it also does {others}, to every connection. All of them take"
-                f" {shared} (`up` is towards the venue; it begins after so many bytes of a"
-                " connection).\n"
+                f" {shared} (`up` is towards the venue; a fault begins after so many bytes of a"
+                " connection in its direction). An occasion is a connection for those that end,"
+                " hang or deafen one, and a run of bytes for the others.\n"
             )
     reasons = "".join(f"| `{name}` | {words} |\n" for name, words in REASONS.items())
     parts.append(f"{TAIL}| Reason | Words |\n| --- | --- |\n{reasons}{OUT}")

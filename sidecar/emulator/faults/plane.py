@@ -104,7 +104,7 @@ class Plane:
 
     def proxied(self) -> list[Active]:
         """Faults that act in the proxy, whatever their time."""
-        return [active for active in self.state.actives if active.via == "proxy"]
+        return self._proxied
 
     @property
     def tally(self) -> Tally:
@@ -311,6 +311,7 @@ class Plane:
     def _arrange(self) -> None:
         """Sort the faults by the hooks at which they act."""
         here = [active for active in self.state.actives if active.via == "gateway"]
+        self._proxied = [active for active in self.state.actives if active.via == "proxy"]
         self._before = _ranked(here, BEFORE)
         self._actions = _ranked(here, ACTIONS)
         self._changes = _ranked(here, CHANGES)
