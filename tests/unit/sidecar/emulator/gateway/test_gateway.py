@@ -175,6 +175,22 @@ def test_a_change_that_is_undone_before_the_next_beat_is_undone_for_newcomers_to
     assert len(late.heard(kind)) == 1
 
 
+@pytest.mark.parametrize(("kind", "fields"), MOVED)
+def test_a_newcomer_takes_no_change_away_from_the_others(kind: str, fields: dict[str, Any]) -> None:
+    venue = box(tick_ms=10_000)
+    early, late = venue.connect(), venue.connect()
+    early.subscribe(kind, **fields)
+    venue.pass_ms(1_500)
+    early.heard()
+
+    stood = venue.gateway.state.coins["BTC"].mark_ticks
+    venue.apply(Adjust("mark_ticks", value=stood + 1_000, coin="BTC"))
+    late.subscribe(kind, **fields)
+    venue.pass_ms(500)
+
+    assert len(early.heard(kind)) == 1
+
+
 def test_a_best_quote_that_is_undone_within_a_block_is_undone_for_newcomers_too() -> None:
     venue = box(tick_ms=10_000)
     trader = venue.trader()
