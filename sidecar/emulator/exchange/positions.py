@@ -5,7 +5,9 @@ a position cost is kept as its entry notional, of which a close takes its propor
 
 A cross position is paid from the cash of the account.  An isolated one has its own money: what
 opens brings its margin along from the cash, what closes takes its share of the position's money
-out, so that the rest is as far from liquidation as before.  Fees come from the cash in both modes.
+out, so that the rest is as far from liquidation as before.  What opens it pays its fee out of its
+own money too, as recorded positions show: 0.2259 ETH at 2213.9 with 20 times leverage and a fee of
+0.025 % left -475.23904 USD there.  All other fees come from the cash.
 """
 
 from __future__ import annotations
@@ -133,7 +135,7 @@ def direction(start_lots: int, end_lots: int) -> str:
 
 def _margin_in(state: VenueState, account: Account, coin: Coin, notional_micros: int) -> int:
     """What an opening isolated trade brings along: its initial margin, as far as money goes."""
-    need = -(-notional_micros // margin.leverage_of(account, coin).value)
+    need = margin.initial_of(account, coin, notional_micros)
     if margin.is_venue(account.address):
         return need
     free = margin.cross_value_micros(state, account) - margin.initial_micros(state, account)
@@ -207,13 +209,22 @@ def _charge(
     return fee + shared, shared
 
 
+def _opens(changed: Change) -> bool:
+    """Is there more of a position than before, or one on the other side?"""
+    start, end = changed.start_lots, changed.end_lots
+    return abs(end) > abs(start) or start * end < 0
+
+
 def book_side(state: VenueState, coin: Coin, side: Side, deal: Deal, events: list[Event]) -> Change:
     """Books one side of a deal, and its row unless it is the venue's own account."""
     account = venue_account(state, side.user)
     if margin.is_venue(side.user):
         return change(state, account, coin, deal.lots if side.is_buy else -deal.lots, deal)
-    fee, shared = (0, 0) if side.is_free else _charge(state, account, coin, side, deal)
     changed = change(state, account, coin, deal.lots if side.is_buy else -deal.lots, deal)
+    fee, shared = (0, 0) if side.is_free else _charge(state, account, coin, side, deal)
+    if fee and _opens(changed) and not margin.is_cross(account, coin):
+        account.positions[coin.name].isolated_micros -= fee
+        account.cash_micros += fee
     sweep(state, account)
     order = side.order
     twap_id = order.twap_id if order is not None else None

@@ -166,7 +166,7 @@ def test_an_isolated_position_pays_from_its_own_money() -> None:
     settled(state, 0.0001)
 
     assert account.cash_micros == cash
-    assert account.positions["BTC"].isolated_micros == -45_000 * USD - 5_000_000
+    assert account.positions["BTC"].isolated_micros == -45_000 * USD - 22_500_000 - 5_000_000
 
 
 def test_a_unified_account_pays_from_its_spot_side() -> None:

@@ -158,16 +158,15 @@ def test_margin_goes_in_and_comes_out_again() -> None:
     assert before is not None
 
     assert put(state, 1_000) is None
-    assert (position.isolated_micros, account.cash_micros) == (
-        -44_000 * USD,
-        cash - 1_000 * USD,
-    )
+    assert position.isolated_micros == -44_022_500_000
+    assert account.cash_micros == cash - 1_000 * USD
     after = margin.liquidation_px(state, account, "BTC")
     assert after is not None
     assert before - after == pytest.approx(1_000 / 0.9875)
 
-    assert put(state, -1_000) is None
-    assert (position.isolated_micros, account.cash_micros) == (-45_000 * USD, cash)
+    assert put(state, -977) is None
+    assert position.isolated_micros == -44_999_500_000
+    assert account.cash_micros == cash - 23 * USD
 
 
 def test_initial_margin_and_a_tenth_of_the_notional_stay() -> None:
@@ -177,14 +176,14 @@ def test_initial_margin_and_a_tenth_of_the_notional_stay() -> None:
     state.accounts[ALICE].leverages["BTC"] = Leverage("isolated", 40)
     assert put(state, -1) == "Position does not have sufficient margin for reduction."
     mark(state, "BTC", PX + 10_000)
-    assert put(state, -900) is None
+    assert put(state, -877) is None  # 5,977.50 less a tenth of 51,000
     assert put(state, -1) == "Position does not have sufficient margin for reduction."
 
 
 def test_margin_is_refused_in_the_venues_words() -> None:
     state = isolated()
     assert put(state, 0) == "Update to isolated margin cannot be zero."
-    assert put(state, 15_000) == "Account does not have sufficient margin available for increase."
+    assert put(state, 15_001) == "Account does not have sufficient margin available for increase."
     assert put(state, 5, ETH) == "Cannot update margin for empty position."
     assert put(state, 5, 77) == "Unknown asset: 77"
 

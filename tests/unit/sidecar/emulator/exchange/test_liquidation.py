@@ -222,39 +222,39 @@ def test_an_isolated_position_falls_alone() -> None:
     state, account = isolated(20)
     cash = account.cash_micros
     bid(state, 479_000, BTC_LOTS)
-    mark(state, "BTC", 480_000)  # 500 of 600
+    mark(state, "BTC", 480_000)  # 477.50 of 600
 
     checked(state)
 
     assert account.positions == {}
-    # 2,500 of margin less 2,100 of loss comes back, less the fee of 21.555
-    assert account.cash_micros == cash + 400 * USD - 21_555_000
+    # 2,477.50 of margin less 2,100 of loss comes back, less the fee of 21.555
+    assert account.cash_micros == cash + 377_500_000 - 21_555_000
     assert account.ledger[-1].delta["leverageType"] == "Isolated"
 
 
 def test_the_backstop_takes_an_isolated_position_and_no_other_money() -> None:
     state, account = isolated(20)
     cash = account.cash_micros
-    mark(state, "BTC", 478_000)  # 300 of 597.5
+    mark(state, "BTC", 478_000)  # 277.50 of 597.50
 
     checked(state)
 
     assert account.positions == {}
     assert account.cash_micros == cash
-    assert margin.account_value_micros(state, state.accounts[BACKSTOP]) == 300 * USD
+    assert margin.account_value_micros(state, state.accounts[BACKSTOP]) == 277_500_000
     assert fills(state, ALICE)[0].dir == "Liquidated Isolated Long"
 
 
 def test_a_bankrupt_isolated_position_is_closed_against_the_winner_at_its_last_money() -> None:
     state, account = isolated(20)
     cash = account.cash_micros
-    mark(state, "BTC", 470_000)  # 500 below nothing
+    mark(state, "BTC", 470_000)  # 522.50 below nothing
 
     checked(state)
 
     winner = state.accounts[BOB].fills[-1]
-    assert (winner.dir, winner.ticks, winner.fee_micros) == ("Auto-Deleveraging", 475_000, 0)
-    assert winner.closed_pnl_micros == 2_500 * USD
+    assert (winner.dir, winner.ticks, winner.fee_micros) == ("Auto-Deleveraging", 475_225, 0)
+    assert winner.closed_pnl_micros == 2_477_500_000
     assert winner.liquidated_user == ALICE
     assert state.accounts[BOB].positions == account.positions == {}
     assert account.cash_micros == cash
@@ -263,18 +263,18 @@ def test_a_bankrupt_isolated_position_is_closed_against_the_winner_at_its_last_m
 
 def test_a_coin_of_another_dex_has_no_backstop() -> None:
     state, account = isolated(20, "xyz:GOLD")
-    mark(state, "xyz:GOLD", 191_000)  # 250 of 1,193.75
+    mark(state, "xyz:GOLD", 191_000)  # 205 of 1,193.75, for the fee was 45
 
     assert checked(state) == []
     assert account.positions["xyz:GOLD"].lots == 250_000
 
-    mark(state, "xyz:GOLD", 189_000)  # 250 below nothing
+    mark(state, "xyz:GOLD", 189_000)  # 295 below nothing
     checked(state)
 
     assert account.positions == {}
     assert BACKSTOP not in state.accounts
     assert state.accounts[BOB].fills[-1].dir == "Auto-Deleveraging"
-    assert state.accounts[BOB].fills[-1].ticks == 190_000
+    assert state.accounts[BOB].fills[-1].ticks == 190_180
 
 
 def test_a_bankrupt_cross_account_ends_with_nothing_and_owes_nothing() -> None:

@@ -121,7 +121,7 @@ def test_an_isolated_liquidation_price_knows_only_the_positions_money() -> None:
 
     found = margin.liquidation_px(state, state.accounts[ALICE], "BTC")
 
-    assert found == pytest.approx(50_000 - (5_000 - 625) / 0.9875, rel=1e-12)
+    assert found == pytest.approx(50_000 - (5_000 - 22.5 - 625) / 0.9875, rel=1e-12)
 
 
 def test_initial_margin_is_notional_over_leverage_rounded_down() -> None:
@@ -152,16 +152,16 @@ def test_account_value_is_money_and_positions_of_both_kinds() -> None:
     trade(state, ALICE, HOUSE, PX, BTC_LOTS)
     trade(state, ALICE, HOUSE, 300_000, 10_000, name="ETH")
     account = state.accounts[ALICE]
-    fees = state.fees_micros
+    fees, own_fee = state.fees_micros, 1_350_000
     mark(state, "BTC", PX + 10_000)
     mark(state, "ETH", 310_000)
 
     # 1 BTC gained 1,000 and 1 ETH gained 100
     assert margin.account_value_micros(state, account) == 101_100 * USD - fees
-    # of the ETH's 600 margin and 100 profit nothing is in the cross account
-    assert margin.cross_value_micros(state, account) == (101_000 - 600) * USD - fees
+    # of the ETH's 600 margin, 100 profit and fee nothing is in the cross account
+    assert margin.cross_value_micros(state, account) == (101_000 - 600) * USD - fees + own_fee
     eth = state.coins["ETH"]
-    assert margin.margin_used_micros(account, eth) == 700 * USD
+    assert margin.margin_used_micros(account, eth) == 700 * USD - own_fee
 
 
 @pytest.mark.parametrize(("leverage", "free_usd"), [(5, 0), (10, 5_000), (40, 5_000)])

@@ -10,7 +10,7 @@ import pytest
 
 from sidecar.emulator.exchange import candles, margin, positions
 from sidecar.emulator.exchange.events import FillSeen, Traded
-from sidecar.emulator.exchange.state import HOUSE, VenueState
+from sidecar.emulator.exchange.state import HOUSE, Tier, VenueState
 from tests.money_scene import (
     ALICE,
     BOB,
@@ -132,15 +132,16 @@ def test_an_isolated_position_takes_its_margin_along_and_gives_its_share_back() 
     account = state.accounts[ALICE]
     position = account.positions["BTC"]
 
-    assert position.isolated_micros == -45_000 * USD
-    assert account.cash_micros == 10_000 * USD - 5_000 * USD - 22_500_000
+    # 5,000 came along, of which the fee took 22.50
+    assert position.isolated_micros == -45_000 * USD - 22_500_000
+    assert account.cash_micros == 5_000 * USD
     before_px = margin.liquidation_px(state, account, "BTC")
 
     trade(state, HOUSE, ALICE, PX + 20_000, BTC_LOTS // 2, is_buyer_taker=False)
 
-    # half of -45,000 stays; 26,000 less that half comes out
-    assert position.isolated_micros == -22_500 * USD
-    assert account.cash_micros == 4_977_500_000 + 3_500 * USD - 11_700_000
+    # half of -45,022.50 stays; 26,000 less that half comes out, less the fee
+    assert position.isolated_micros == -22_511_250_000
+    assert account.cash_micros == 5_000 * USD + 3_488_750_000 - 11_700_000
     assert margin.liquidation_px(state, account, "BTC") == before_px
 
 
@@ -153,8 +154,22 @@ def test_an_isolated_flip_brings_new_margin() -> None:
 
     account = state.accounts[ALICE]
     assert account.positions["BTC"].lots == -BTC_LOTS
-    assert account.positions["BTC"].isolated_micros == 55_000 * USD
-    assert account.cash_micros == 20_000 * USD - 5_000 * USD - 22_500_000 - 45_000_000
+    assert account.positions["BTC"].isolated_micros == 55_000 * USD - 45_000_000
+    assert account.cash_micros == 15_000 * USD - 22_500_000
+
+
+def test_an_isolated_position_holds_what_a_documented_one_held() -> None:
+    state = venue()
+    isolate(state, ALICE, "ETH", 20)
+    account, eth = state.accounts[ALICE], state.coins["ETH"]
+    eth.tiers, eth.leverage_max = [Tier(0, 50)], 50
+    account.fee_day_ms = NOW_MS - NOW_MS % 86_400_000
+    account.fee_rates_e8 = (25_000, 2_000)
+
+    trade(state, ALICE, HOUSE, 221_390, 2_259, name="ETH")
+
+    assert account.positions["ETH"].isolated_micros == -475_239_040
+    assert margin.liquidation_px(state, account, "ETH") == pytest.approx(2125.00856238)
 
 
 def test_an_isolated_opening_never_takes_more_than_there_is() -> None:
@@ -179,7 +194,7 @@ def test_what_a_liquidated_isolated_position_lacks_the_insurance_pays() -> None:
     match = positions.Match(sale, None, PX - 60_000, BTC_LOTS)
     positions.settle(state, NOW_MS, state.coins["BTC"], match, [])
 
-    assert state.insurance_micros == -1_000 * USD
+    assert state.insurance_micros == -1_022_500_000
     assert state.accounts[ALICE].cash_micros == cash - 19_800_000
     assert_sound(state)
 
