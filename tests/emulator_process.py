@@ -94,6 +94,7 @@ def emulator(*options: str | Path, stderr: Path | None = None) -> Iterator[Emula
         line = process.stdout.readline()
         alarm.cancel()
         assert line, f"the emulator ended with {process.wait()}"
+        assert json.loads(line)["ok"], line
         with httpx.Client(timeout=20, trust_env=False) as client:
             yield Emulator(process, json.loads(line), client)
     finally:

@@ -20,5 +20,7 @@ From the inside out; all but the shell is pure: no clock, no network, no disk, a
     sockets          what ASGI alone cannot say: cut streams, lost answers, slow readers
     control          the control port: clock, money, faults, rules
     truth            what the exchange holds of a user
+    workload         random actions, for measurements and proofs
+    measure          how fast it is: `make bench-venue`
     keeper           the state file, which survives SIGKILL
 """

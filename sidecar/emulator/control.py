@@ -26,7 +26,7 @@ from sidecar.emulator.exchange.requests import Adjust, Listed
 from sidecar.emulator.exchange.state import Coin, Rules, VenueState
 from sidecar.emulator.host import Host
 from sidecar.emulator.keeper import encode_state
-from sidecar.emulator.opening import agent_requests, fund_requests
+from sidecar.emulator.opening import USD_MAX, agent_requests, fund_requests
 from sidecar.emulator.pace import STEP_MS_MAX
 from sidecar.emulator.planes import fault_of
 from sidecar.emulator.truth import truth_of
@@ -104,7 +104,8 @@ class ControlDesk:
     async def fund(self, request: HttpRequest) -> dict[str, Any]:
         """Money comes in from outside, or leaves when negative."""
         body = await _body(request, {"user": str, "usd": float})
-        for one in fund_requests([f"{body['user']}={body['usd']}"], "user, usd"):
+        pair = f"{body['user']}={body['usd']}"
+        for one in fund_requests([pair], "user, usd", lowest_usd=-USD_MAX):
             _refuse_rejected(self._host.apply(one))
         return {"done": True}
 

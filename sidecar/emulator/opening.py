@@ -176,7 +176,7 @@ def _set_up(gateway: Gateway, options: EmulatorOptions, *, is_new: bool) -> None
     gateway.frames()
 
 
-def fund_requests(pairs: Sequence[str], option: str) -> list[Fund]:
+def fund_requests(pairs: Sequence[str], option: str, *, lowest_usd: int = 0) -> list[Fund]:
     """The deposits that `ADDRESS=USD` pairs name.  Raises UsageError for what is none."""
     found = []
     for pair in pairs:
@@ -185,7 +185,7 @@ def fund_requests(pairs: Sequence[str], option: str) -> list[Fund]:
             usd = Decimal(text)
         except InvalidOperation:
             usd = Decimal("NaN")
-        if not usd.is_finite() or usd == 0 or abs(usd) > USD_MAX:
+        if not usd.is_finite() or usd == 0 or not lowest_usd <= usd <= USD_MAX:
             raise UsageError(
                 f"{pair!r} names no amount of USD",
                 at=option,
@@ -204,7 +204,13 @@ def agent_requests(pairs: Sequence[str], option: str, state: VenueState) -> list
         master, _, agent = pair.partition("=")
         user, signer = parse_user(master, option), parse_user(agent, option)
         account = state.accounts.get(user)
-        known = named.get(user, len(account.agents) if account is not None else 0)
+        if account is None:
+            raise UsageError(
+                f"the master {user} has no account, and so no agents",
+                at=option,
+                hint=f"it needs money first: --fund {user}=10000",
+            )
+        known = named.get(user, len(account.agents))
         named[user] = known + 1
         found.append(ApproveAgent(user, signer, f"agent {known}" if known else "", None))
     return found

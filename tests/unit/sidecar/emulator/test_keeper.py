@@ -192,10 +192,10 @@ def test_a_recovered_venue_is_the_one_that_was_killed(tmp_path: Path) -> None:
     path = tmp_path / "state"
     with emulator(*started(path, "--stepped", "--start", "2026-01-01")) as venue:
         for count in range(20):
-            venue.act(order(count % 3, "100" if count % 3 else "50000", "1"))
+            venue.act(order(count % 2, "2500" if count % 2 else "50000", "0.1"))
             venue.control("POST", "/clock/advance", {"ms": 30_000})
         venue.act(order(0, "200000", "0.01", tif="Ioc"))
-        venue.control("POST", "/clock/advance", {"ms": 3_600_000})
+        venue.control("POST", "/clock/advance", {"ms": 600_000})
         digest, clock = venue.control("GET", "/state"), venue.control("GET", "/clock")
         truth = venue.truth()
         venue.process.kill()
