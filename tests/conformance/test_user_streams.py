@@ -303,3 +303,59 @@ def test_c4_a_post_of_another_shape_is_answered_with_an_error_under_its_number(
     assert answer["id"] == 9
     assert answer["response"]["type"] == "error"
     assert answer["response"]["payload"].startswith("422 Failed to deserialize")
+
+
+def test_c11_a_liquidation_is_a_user_event_with_its_fills_and_cancels(
+    venue: Box, wire: Wire
+) -> None:
+    trader = venue.trader(5, usd=1_700)
+    trader.act({"type": "updateLeverage", "asset": 0, "isCross": True, "leverage": 40})
+    buy(trader, "0.4")
+    (resting,) = trader.place(order(px="90000", size="0.001"))
+    wire.subscribe("userEvents", user=trader.user)
+    wire.subscribe("userFills", user=trader.user)
+
+    # As if a loss elsewhere had taken it: nothing that can be asked for takes so much.
+    venue.gateway.state.accounts[trader.user].cash_micros -= 1_200_000_000
+    venue.pass_ms(SECOND_MS)
+
+    frames = wire.heard()
+    events = [_events(one) for one in frames]
+    (liquidation,) = [one["liquidation"] for one in events if "liquidation" in one]
+    assert liquidation["liquidated_user"] == trader.user
+    cancels = [row["oid"] for one in events for row in one.get("nonUserCancel", [])]
+    assert cancels == [resting["resting"]["oid"]]
+    fills = [row for one in events for row in one.get("fills", [])]
+    assert {row["liquidation"]["liquidatedUser"] for row in fills} == {trader.user}
+    told = [one["data"]["fills"] for one in frames if one["channel"] == "userFills"]
+    assert [row for rows in told for row in rows] == fills
+
+
+def test_c4_a_twap_is_told_slice_by_slice(venue: Box, wire: Wire, trader: Trader) -> None:
+    for kind in ("userEvents", "userTwapHistory", "userTwapSliceFills", "twapStates"):
+        wire.subscribe(kind, user=trader.user)
+    twap = {"a": 0, "b": True, "s": "0.5", "r": False, "m": 5, "t": False}
+
+    started = trader.act({"type": "twapOrder", "twap": twap})
+    number = started["response"]["data"]["status"]["running"]["twapId"]
+    venue.pass_ms(1_000)
+    begun = wire.heard()
+    venue.pass_ms(5 * 60_000)
+    frames = wire.heard()
+
+    (history,) = [one["data"] for one in begun if one["channel"] == "userTwapHistory"]
+    assert history["history"][0]["status"]["status"] == "activated"
+    (states,) = [one["data"] for one in begun if one["channel"] == "twapStates"][-1:]
+    assert [row[0] for row in states["states"]] == [number]
+    ends = [one["data"] for one in frames if one["channel"] == "userTwapHistory"]
+    assert ends[-1]["history"][0]["status"]["status"] == "finished"
+    slices = [
+        row
+        for one in [*begun, *frames]
+        if one["channel"] == "userTwapSliceFills"
+        for row in one["data"]["twapSliceFills"]
+    ]
+    assert {row["twapId"] for row in slices} == {number}
+    assert sum(float(row["fill"]["sz"]) for row in slices) == pytest.approx(0.5)
+    names = {name for one in [*begun, *frames] for name in _events(one)}
+    assert names == {"fills", "twapHistory", "twapSliceFills"}
