@@ -1,7 +1,15 @@
 """How much one peer may ask: request weights, connections, messages, users, posts.
 
-Source: Hyperliquid, "Rate limits and user limits"; all of them count by IP address.  A request that
-is refused counts for nothing.
+Source: Hyperliquid, "Rate limits and user limits"; all of them count by IP address.  What is refused
+counts for nothing.  Who passes a limit hears:
+
+    weight                       429 with a page of the servers in front, no JSON, no `Retry-After`
+    connections, new ones        429 instead of the handshake
+    subscriptions, users         an error on the socket, in the venue's words; it stays open
+    messages, posts in flight    likewise; the message is not read, the post not carried out
+
+Posts weigh nothing: the weights are those of HTTP requests.  Actions by either way use up the
+request budget of their address, which is the exchange's.
 """
 
 from __future__ import annotations
