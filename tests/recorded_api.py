@@ -15,11 +15,14 @@ SAMPLE_REQUESTS: dict[str, dict[str, Any]] = {
     "Futures/ExchangeData/GetExchangeInfo": {"type": "meta"},
     "Futures/ExchangeData/GetExchangeInfoAndTickers": {"type": "metaAndAssetCtxs"},
     "Futures/ExchangeData/GetFundingRateHistory": {"type": "fundingHistory"},
+    "Futures/ExchangeData/GetSymbolsAtMaxOpenInterest": {"type": "perpsAtOpenInterestCap"},
     "Spot/Account/GetAccountLedger": {"type": "userNonFundingLedgerUpdates"},
     "Spot/Account/GetApprovedBuilderFee": {"type": "maxBuilderFee"},
     "Spot/Account/GetBalances": {"type": "spotClearinghouseState"},
+    "Spot/Account/GetExtraAgents": {"type": "extraAgents"},
     "Spot/Account/GetRateLimits": {"type": "userRateLimit"},
     "Spot/Account/GetSubAccounts": {"type": "subAccounts"},
+    "Spot/Account/GetSubAccounts2": {"type": "subAccounts2"},
     "Spot/ExchangeData/GetAssetInfo": {"type": "tokenDetails"},
     "Spot/ExchangeData/GetExchangeInfo": {"type": "spotMeta"},
     "Spot/ExchangeData/GetExchangeInfoAndTickers": {"type": "spotMetaAndAssetCtxs"},
@@ -30,7 +33,7 @@ SAMPLE_REQUESTS: dict[str, dict[str, Any]] = {
     "Spot/Trading/GetOpenOrdersExtended": {"type": "frontendOpenOrders"},
     "Spot/Trading/GetUserTrades": {"type": "userFills"},
 }
-"""Which request a sample without one answers; those shortened beyond use are left out."""
+"""Which request a sample answers, since it does not say."""
 SMALL_REQUESTS = {
     "candle_snapshot_hash": {"type": "candleSnapshot"},
     "user_rate_limit": {"type": "userRateLimit"},
@@ -45,6 +48,19 @@ MCP_REQUESTS = {
     "l2book_btc_nsf5": {"type": "l2Book", "nSigFigs": 5},
     "l2book_btc_nsf5_m5": {"type": "l2Book", "nSigFigs": 5, "mantissa": 5},
     "perpdexs": {"type": "perpDexs"},
+}
+
+TEST_REQUESTS = {
+    "all_perp_metas_non_usdc_collateral": {"type": "allPerpMetas"},
+    "clearinghouse_state_negative_total_raw_usd": {"type": "clearinghouseState"},
+    "funding_history": {"type": "fundingHistory"},
+    "l2_book_btc": {"type": "l2Book"},
+    "l2_book_snapshot": {"type": "l2Book"},
+    "meta_perp_sample": {"type": "meta"},
+    "recent_trades_btc": {"type": "recentTrades"},
+    "spot_clearinghouse_state": {"type": "spotClearinghouseState"},
+    "spot_meta_non_usdc_collateral": {"type": "spotMeta"},
+    "user_fills_dust_conversion": {"type": "userFills"},
 }
 
 
@@ -67,6 +83,7 @@ def info_exchanges(shared: Path) -> list[Exchange]:
     """Every recorded reply of `/info` with status 200."""
     folder = shared / "data/api/rest"
     found = [*_cassettes(folder), *_samples(folder), *_small(folder), *_mcp(folder)]
+    found += _tests(shared / "data/api/nautilus/hyperliquid")
     return [one for one in found if one.status == 200]
 
 
@@ -109,6 +126,13 @@ def _mcp(folder: Path) -> Iterator[Exchange]:
     for name, request in MCP_REQUESTS.items():
         reply = json.loads((folder / "hlmcp" / f"{name}.json").read_text())
         yield Exchange(f"mcp {name}", request, 200, reply)
+
+
+def _tests(folder: Path) -> Iterator[Exchange]:
+    """Replies that another project keeps for its tests, shortened and edited."""
+    for name, request in TEST_REQUESTS.items():
+        reply = json.loads((folder / f"http_{name}.json").read_text())
+        yield Exchange(f"test {name}", request, 200, reply)
 
 
 def recorded_errors(shared: Path) -> dict[str, dict[str, Any]]:

@@ -18,9 +18,9 @@ from sidecar.emulator.exchange.units import usd_text
 from sidecar.emulator.wire import replies_account as money
 from sidecar.emulator.wire import replies_orders as orders_of
 from sidecar.emulator.wire.frames import frame
-from sidecar.emulator.wire.replies_account import account_of
+from sidecar.emulator.wire.replies_account import MODES, account_of
 from sidecar.emulator.wire.replies_meta import at_cap
-from sidecar.emulator.wire.replies_user import MODES, unnamed_agent
+from sidecar.emulator.wire.replies_user import unnamed_agent
 from sidecar.emulator.wire.replies_venue import web_data2 as page_of
 from sidecar.emulator.wire.requests_info import OfUser
 from sidecar.emulator.wire.universe import dexs

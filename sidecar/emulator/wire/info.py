@@ -71,6 +71,7 @@ TABLE: Final[dict[str, tuple[type[Struct], Answer]]] = {
     "userFunding": (shapes.OfUserSpan, account.user_funding),
     "userNonFundingLedgerUpdates": (shapes.OfUserSpan, account.ledger_updates),
     "subAccounts": (shapes.OfUser, account.sub_accounts),
+    "subAccounts2": (shapes.OfUser, account.sub_accounts_by_dex),
     "portfolio": (shapes.OfUser, account.portfolio),
     "openOrders": (shapes.OfUserDex, orders.open_orders),
     "frontendOpenOrders": (shapes.OfUserDex, orders.frontend_open_orders),

@@ -17,11 +17,17 @@ from sidecar.emulator.exchange.state import (
 from sidecar.emulator.exchange.units import share_micros, usd_text
 from sidecar.emulator.wire.figures import coin_px, coin_size, rate_text
 from sidecar.emulator.wire.requests_info import OfUser, OfUserCoin, OfUserDex, OfUserSpan
-from sidecar.emulator.wire.universe import MAIN_DEX, coin_named, coins_of
+from sidecar.emulator.wire.universe import MAIN_DEX, coin_named, coins_of, dexs
 from sidecar.emulator.wire.view import View
 
 ROWS_MAX: Final = 500
 NO_HASH: Final = "0x" + "0" * 64
+MODES: Final = {
+    "standard": "disabled",
+    "unified": "unifiedAccount",
+    "portfolio": "portfolioMargin",
+}
+"""The venue's words for the modes of an account."""
 PERIODS: Final = (("day", DAY_MS), ("week", 7 * DAY_MS), ("month", 30 * DAY_MS), ("allTime", None))
 POINTS_MAX: Final = 100
 """Points of a curve; a longer one is thinned."""
@@ -160,24 +166,50 @@ def spot_clearinghouse_state(view: View, asked: OfUserDex) -> Any:
 
 def spot_balances(state: VenueState, account: Account) -> dict[str, Any]:
     """Balances of an account; in unified and portfolio mode the perpetuals' collateral."""
+    if account.mode == "portfolio":
+        return _portfolio_balances(state, account)
     total, hold = account.spot_micros, 0
-    if account.mode != "standard":
+    if account.mode == "unified":
         total += margin.account_value_micros(state, account)
-        hold = sum(
-            margin.margin_used_micros(account, state.coins[name])
-            for name, position in account.positions.items()
-            if position.lots
-        )
+        hold = _held_back(state, account)
     if not total and not hold:
         return {"balances": []}
-    balance = {
+    return {"balances": [_balance(total, hold)]}
+
+
+def _portfolio_balances(state: VenueState, account: Account) -> dict[str, Any]:
+    """The same with what is lent and what maintenance leaves; nothing is borrowed here."""
+    value = margin.account_value_micros(state, account)
+    total = account.spot_micros + value
+    maintenance = margin.maintenance_micros(state, account)
+    balance = _balance(total, _held_back(state, account))
+    return {
+        "portfolioMarginEnabled": True,
+        "balances": [{**balance, "ltv": "0.0", "supplied": usd_text(account.spot_micros)}],
+        "portfolioMarginRatio": rate_text(maintenance / total if total > 0 else 0.0),
+        "tokenToPortfolioBorrowRatio": [[0, "0.0"]],
+        "tokenToPortfolioSupplyRatio": [],
+        "tokenToAvailableAfterMaintenance": [[0, usd_text(max(0, total - maintenance))]],
+    }
+
+
+def _balance(total_micros: int, hold_micros: int) -> dict[str, Any]:
+    return {
         "coin": "USDC",
         "token": 0,
-        "total": usd_text(total),
-        "hold": usd_text(hold),
+        "total": usd_text(total_micros),
+        "hold": usd_text(hold_micros),
         "entryNtl": "0.0",
     }
-    return {"balances": [balance]}
+
+
+def _held_back(state: VenueState, account: Account) -> int:
+    """What positions use of the collateral."""
+    return sum(
+        margin.margin_used_micros(account, state.coins[name])
+        for name, position in account.positions.items()
+        if position.lots
+    )
 
 
 def active_asset_data(view: View, asked: OfUserCoin) -> Any:
@@ -252,13 +284,38 @@ def sub_accounts(view: View, asked: OfUser) -> Any:
         {
             "name": sub.name,
             "subAccountUser": sub.address,
-            "master": asked.user.lower(),
+            "master": sub.master,
             "clearinghouseState": margin_state(view.state, sub, MAIN_DEX, view.now_ms),
             "spotState": spot_balances(view.state, sub),
         }
-        for sub in view.state.accounts.values()
-        if sub.role == "subAccount" and sub.master == asked.user.lower()
+        for sub in _subs_of(view.state, asked.user)
     ] or None
+
+
+def sub_accounts_by_dex(view: View, asked: OfUser) -> Any:
+    """`subAccounts2`: the same with the state on every dex, and the mode."""
+    return [
+        {
+            "name": sub.name,
+            "subAccountUser": sub.address,
+            "master": sub.master,
+            "dexToClearinghouseState": [
+                [dex, margin_state(view.state, sub, dex, view.now_ms)] for dex in dexs(view.state)
+            ],
+            "spotState": spot_balances(view.state, sub),
+            "abstraction": MODES[sub.mode],
+        }
+        for sub in _subs_of(view.state, asked.user)
+    ] or None
+
+
+def _subs_of(state: VenueState, user: str) -> list[Account]:
+    address = user.lower()
+    return [
+        account
+        for account in state.accounts.values()
+        if account.role == "subAccount" and account.master == address
+    ]
 
 
 def portfolio(view: View, asked: OfUser) -> Any:

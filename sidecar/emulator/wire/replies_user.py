@@ -9,17 +9,12 @@ from core.market.bars import DAY_MS
 from sidecar.emulator.exchange import fees
 from sidecar.emulator.exchange.state import Account, Agent
 from sidecar.emulator.exchange.units import MICROS_PER_USD, decimal_text, usd_text
-from sidecar.emulator.wire.replies_account import account_of
+from sidecar.emulator.wire.replies_account import MODES, account_of
 from sidecar.emulator.wire.requests_info import OfBuilder, OfTransfer, OfUser
 from sidecar.emulator.wire.view import View
 
 RATE_DECIMALS: Final = 8
 THOUSANDTHS: Final = 3
-MODES: Final = {
-    "standard": "disabled",
-    "unified": "unifiedAccount",
-    "portfolio": "portfolioMargin",
-}
 FEE_DAYS: Final = 15
 REFERRAL_DISCOUNT: Final = decimal_text(100 - fees.REFERRED_HUNDREDTHS, 2)
 SPOT_RATES_E8: Final = (

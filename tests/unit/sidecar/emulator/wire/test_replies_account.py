@@ -216,6 +216,35 @@ def test_sub_accounts_are_listed_with_their_state_or_null() -> None:
     assert scene.ask("subAccounts", user=SUB) is None
 
 
+def test_sub_accounts_are_also_told_by_dex_and_with_their_mode() -> None:
+    scene = busy()
+
+    (sub,) = scene.ask("subAccounts2", user=MASTER)
+
+    states = dict(sub["dexToClearinghouseState"])
+    assert list(states) == ["", "xyz"]
+    assert states[""]["marginSummary"]["accountValue"] == "29.0"
+    assert sub["abstraction"] == "disabled"
+    assert scene.ask("subAccounts2", user=SUB) is None
+
+
+def test_in_portfolio_mode_what_no_position_uses_is_lent() -> None:
+    """500 USDC; 0.01 BTC at 80,640 with leverage 20 uses 40.32 and must keep 10.08."""
+    scene = busy()
+    account = scene.state.accounts[SUB]
+    account.mode, account.cash_micros, account.spot_micros = "portfolio", -806 * USD, 500 * USD
+    account.positions["BTC"] = Position(1_000, 806 * USD, 0, 0, 0)
+
+    reply = scene.ask("spotClearinghouseState", user=SUB)
+
+    assert reply["portfolioMarginEnabled"] is True
+    (balance,) = reply["balances"]
+    assert (balance["total"], balance["hold"]) == ("500.4", "40.32")
+    assert (balance["supplied"], balance["ltv"]) == ("500.0", "0.0")
+    assert reply["tokenToAvailableAfterMaintenance"] == [[0, "490.32"]]
+    assert float(reply["portfolioMarginRatio"]) == pytest.approx(10.08 / 500.4)
+
+
 def test_curves_begin_at_their_period_with_no_profit() -> None:
     curves = dict(busy().ask("portfolio", user=MASTER))
 
