@@ -25,7 +25,7 @@ class FileImage:
     """One file: what the process sees, what is safe, and what lies between."""
 
     data: bytearray = field(default_factory=bytearray)
-    safe: bytes = b""
+    safe: bytearray = field(default_factory=bytearray)
     pending: list[tuple[int, bytes | None]] = field(default_factory=list)
     """Since the last sync: (offset, bytes written) or (length, None) for a truncation."""
 
@@ -40,13 +40,24 @@ class FileImage:
             kept = []
         data = bytearray(self.safe)
         for at, content in kept:
-            if content is None:
-                del data[at:]
-            elif how == "subset":
+            if content is not None and how == "subset":
                 _write_some(data, at, content, rng)
             else:
-                _write(data, at, content)
-        return FileImage(data, bytes(data))
+                _change(data, at, content)
+        return FileImage(data, bytearray(data))
+
+    def sync(self) -> None:
+        """All that is pending is safe."""
+        for at, content in self.pending:
+            _change(self.safe, at, content)
+        self.pending.clear()
+
+
+def _change(data: bytearray, at: int, content: bytes | None) -> None:
+    if content is None:
+        del data[at:]
+    else:
+        _write(data, at, content)
 
 
 def _write(data: bytearray, at: int, content: bytes) -> None:
@@ -116,7 +127,7 @@ class SimDisk:
         self.life += 1
         for name, image in list(self.files.items()):
             if how == "all":
-                found = FileImage(bytearray(image.data), image.safe, list(image.pending))
+                found = FileImage(bytearray(image.data), bytearray(image.safe), list(image.pending))
             else:
                 found = image.after_power_loss(rng, how)
             lost |= found.data != image.data
@@ -128,7 +139,7 @@ class SimDisk:
         """Another disk with the same content, for whoever looks from outside."""
         other = SimDisk()
         for name, image in self.files.items():
-            other.files[name] = FileImage(bytearray(image.data), bytes(image.data))
+            other.files[name] = FileImage(bytearray(image.data), bytearray(image.data))
         return other
 
     def remove(self) -> None:
@@ -199,8 +210,7 @@ class SimFile:
             return
         if met:
             raise apsw.IOError("simulated")
-        self._image.safe = bytes(self._image.data)
-        self._image.pending.clear()
+        self._image.sync()
 
     def xFileSize(self) -> int:  # noqa: N802
         return len(self._image.data)

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar
 from typing import Any
 
@@ -40,6 +40,18 @@ def outside() -> Context:
     return context
 
 
+def _owned_task(
+    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any
+) -> asyncio.Task[Any]:
+    """A task that its incarnation knows, whoever made it."""
+    task = asyncio.Task(work, loop=loop, **options)
+    owner = INCARNATION.get()
+    if owner is not None:
+        owner.tasks.append(task)
+        task.add_done_callback(owner.tasks.remove)
+    return task
+
+
 class SimLoop(asyncio.BaseEventLoop):
     """Virtual time and seeded order.  `shuffle` is the chance of running a handle out of turn."""
 
@@ -56,6 +68,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """Asked before each of these; False drops the handle, its incarnation being dead now."""
         self.failures: list[dict[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.failures.append(context))
+        self.set_task_factory(_owned_task)
 
     def time(self) -> float:
         """Seconds since the simulation began."""
@@ -119,7 +132,7 @@ def bury(dead: list[Incarnation]) -> None:
     does now meets ports that are closed, and nobody looks any more.
     """
     for incarnation in dead:
-        for task in incarnation.tasks:
+        for task in list(incarnation.tasks):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             coroutine: Any = task.get_coro()
             if not task.done():

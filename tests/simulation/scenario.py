@@ -9,7 +9,7 @@ from dataclasses import replace
 from tests.simulation.invariants import examined, standing
 from tests.simulation.schedule import Trouble, draw, shrunk
 from tests.simulation.small_client import USER, program
-from tests.simulation.world import Outcome, Plan, World
+from tests.simulation.world import START_MS, Outcome, Plan, World
 
 HOUR_MS = 3_600_000
 FUNDS_USD = 100_000
@@ -27,7 +27,8 @@ def simulated(plan: Plan, *, is_naive: bool = False) -> Outcome:
     """What a plan comes to."""
     world = World(plan)
     world.fund(USER, FUNDS_USD)
-    process = world.add("small", program(world.reached, is_naive=is_naive))
+    until_ms = START_MS + plan.horizon_ms
+    process = world.add("small", program(world.reached, until_ms, is_naive=is_naive))
     world.watch(standing)
     return world.run(lambda found: examined(found, process))
 

@@ -35,7 +35,8 @@ DATABASE = "small.db"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS intents(key TEXT NOT NULL, attempt INTEGER NOT NULL, coin TEXT NOT NULL,
   cloid TEXT NOT NULL UNIQUE, is_buy INTEGER NOT NULL, units INTEGER NOT NULL,
-  nonce INTEGER NOT NULL, expires_ms INTEGER NOT NULL, status TEXT NOT NULL, PRIMARY KEY(key, attempt));
+  nonce INTEGER NOT NULL, expires_ms INTEGER NOT NULL, status TEXT NOT NULL,
+  PRIMARY KEY(key, attempt));
 CREATE TABLE IF NOT EXISTS fills(tid INTEGER PRIMARY KEY, coin TEXT NOT NULL, cloid TEXT,
   size TEXT NOT NULL, is_buy INTEGER NOT NULL, time_ms INTEGER NOT NULL);
 """
@@ -45,14 +46,15 @@ Reached = Callable[[str], None]
 class SmallClient:
     """One life of the trader."""
 
-    def __init__(self, ports: Ports, reached: Reached, *, is_naive: bool) -> None:
+    def __init__(self, ports: Ports, reached: Reached, until_ms: int, *, is_naive: bool) -> None:
         self._ports, self._reached, self._is_naive = ports, reached, is_naive
+        self._until_ms = until_ms
         self._database: apsw.Connection = ports.disk.open(DATABASE)
         self._database.execute(SCHEMA)
         self._assets: dict[str, int] = {}
 
     async def run(self) -> None:
-        """Recover, then trade for ever."""
+        """Recover, then trade; no new intent is made of a bar after `until_ms`."""
         await self._learn()
         for key, attempt in self._open_intents():
             self._reached("recovered an open intent")
@@ -67,7 +69,7 @@ class SmallClient:
             await self._ports.clock.sleep_ms(BAR_MS - now_ms % BAR_MS)
             bar_ms = (self._ports.clock.now_ms() + BAR_MS // 2) // BAR_MS * BAR_MS
             key = f"{coin} {bar_ms}"
-            if self._ask("SELECT 1 FROM intents WHERE key = ?", key):
+            if bar_ms > self._until_ms or self._ask("SELECT 1 FROM intents WHERE key = ?", key):
                 continue
             await self._read_fills()
             drawn = hashlib.sha256(key.encode()).digest()[0] % 3 - 1
@@ -217,10 +219,12 @@ def size_text(coin: str, units: int) -> str:
     return f"{float(UNIT[coin]) * units:.5f}".rstrip("0").rstrip(".")
 
 
-def program(reached: Reached, *, is_naive: bool) -> Callable[[Ports], Coroutine[Any, Any, None]]:
+def program(
+    reached: Reached, until_ms: int, *, is_naive: bool
+) -> Callable[[Ports], Coroutine[Any, Any, None]]:
     """The client for `World.add`."""
 
     async def main(ports: Ports) -> None:
-        await SmallClient(ports, reached, is_naive=is_naive).run()
+        await SmallClient(ports, reached, until_ms, is_naive=is_naive).run()
 
     return main

@@ -34,6 +34,7 @@ START_MS = 20_700 * DAY_MS + 11 * 3_600_000
 SYMBOLS = 3
 TICK_MS = 15_000
 RESTART_MS = 2_000
+GOOD_MS = (5, 80)
 WATCH_MS = 60_000
 
 Program = Callable[[Ports], Coroutine[Any, Any, None]]
@@ -53,11 +54,15 @@ class Plan:
     heal_ms: int = 120_000
     """How long all may take to be well again."""
     shuffle: float = 0.2
+    delay_ms: tuple[int, int] = GOOD_MS
+    """How long a message takes while things go wrong."""
     schedule: tuple[Trouble, ...] = ()
     kill_step: int | None = None
     """The process is killed instead of its so many-th step."""
     kill_call: int | None = None
     """The process is killed at its so many-th call of the disk."""
+    down_ms: int = RESTART_MS
+    """How long it is down after these two."""
 
 
 @dataclass
@@ -135,14 +140,12 @@ class Process:
 
     def _task(self, life: Incarnation, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = self.world.loop.create_task(work)
-        life.tasks.append(task)
         task.add_done_callback(lambda done: self._ended(life, done))
         return task
 
     def _ended(self, life: Incarnation, task: asyncio.Task[Any]) -> None:
         if life.is_dead or task.cancelled():
             return
-        life.tasks.remove(task)
         error = task.exception()
         if error is not None:
             self.exits.append(f"{type(error).__name__}: {error}")
@@ -172,6 +175,7 @@ class World:
         self.plane = Plane()
         self.gateway = Gateway(tape.first_state(Rules()), tape, self.plane)
         self.net = SimNet(self.loop, self.gateway, START_MS, random.Random(f"{seed} net"))
+        self.net.weather.delay_ms = self.plan.delay_ms
         self.loop.before_step = self._may_step
 
     def fund(self, user: str, usd: int) -> None:
@@ -242,6 +246,7 @@ class World:
         """Nothing goes wrong any more; what is down comes up."""
         weather = self.net.weather
         weather.lost_before = weather.lost_after = weather.hang = 0.0
+        weather.delay_ms = GOOD_MS
         weather.slow_ms = weather.clogged_until_ms = 0
         self.plane.clear()
         self.net.pump()
@@ -252,13 +257,13 @@ class World:
     def _may_step(self, life: Incarnation) -> bool:
         if self.plan.kill_step is None or self.loop.steps != self.plan.kill_step:
             return True
-        self._owner(life).kill("all")
+        self._owner(life).kill("all", self.plan.down_ms)
         return False
 
     def _may_call(self, process: Process, number: int) -> bool:
         if self.plan.kill_call is None or number != self.plan.kill_call or not process.is_alive:
             return True
-        process.kill("all")
+        process.kill("all", self.plan.down_ms)
         return False
 
     def _owner(self, life: Incarnation) -> Process:
