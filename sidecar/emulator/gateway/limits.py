@@ -1,7 +1,7 @@
 """How much one peer may ask: request weights, connections, messages, users, posts.
 
-Source: Hyperliquid, "Rate limits and user limits"; all of them count by IP address.  What is refused
-counts for nothing.  Who passes a limit hears:
+Source: Hyperliquid, "Rate limits and user limits"; all of them count by IP address.  What is
+refused counts for nothing.  Who passes a limit hears:
 
     weight                       429 with a page of the servers in front, no JSON, no `Retry-After`
     connections, new ones        429 instead of the handshake
