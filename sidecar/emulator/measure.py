@@ -122,21 +122,32 @@ async def orders_over_http() -> list[Figure]:
     keys = [PrivateKey(index.to_bytes(32, "big")) for index in range(1, 1 + CONNECTIONS)]
     funds = [part for k in keys for part in ("--fund", f"{address_of(k)}={FUNDS_USD}")]
     with emulator("--no-limits", "--symbols-count", str(SYMBOLS), *funds) as venue:
-        await asyncio.gather(*(_orders(venue["http"], key, 50) for key in keys))
+        px = _prices_about(venue["http"])
+        await asyncio.gather(*(_orders(venue["http"], key, px, 50) for key in keys))
         cpu_before, started = process_cpu_s(venue["pid"]), monotonic_s()
         share = ORDERS // CONNECTIONS
-        resting = sum(await asyncio.gather(*(_orders(venue["http"], key, share) for key in keys)))
+        taken = sum(await asyncio.gather(*(_orders(venue["http"], k, px, share) for k in keys)))
         wall_s = monotonic_s() - started
         spent_s = process_cpu_s(venue["pid"]) - cpu_before
-    assert resting == ORDERS, f"{resting} of {ORDERS} orders were accepted"
+    assert taken == ORDERS, f"{taken} of {ORDERS} orders were filled"
     return [
         Figure("emulator_recoveries_per_s", ORDERS / wall_s, 1_000),
         Figure("emulator_us_per_http_order", spent_s / ORDERS * 1e6),
     ]
 
 
-async def _orders(url: str, key: Any, count: int) -> int:
-    """Place and sign so many orders on one connection; how many the venue took."""
+def _prices_about(url: str) -> tuple[str, str]:
+    """Prices at which a buy and a sell of the second coin trade at once."""
+    import httpx
+
+    mids = httpx.post(f"{url}/info", json={"type": "allMids"}).json()
+    coin = httpx.post(f"{url}/info", json={"type": "meta"}).json()["universe"][1]["name"]
+    mid = float(mids[coin])
+    return f"{mid * 1.1:.5g}", f"{mid * 0.9:.5g}"
+
+
+async def _orders(url: str, key: Any, px: tuple[str, str], count: int) -> int:
+    """Place and sign so many orders on one connection; how many were filled."""
     from sidecar.emulator.wire.signatures import sign_l1
 
     host, port = url.removeprefix("http://").split(":")
@@ -149,7 +160,7 @@ async def _orders(url: str, key: Any, count: int) -> int:
         order = {
             "a": 1,
             "b": is_buy,
-            "p": "100000" if is_buy else "100",
+            "p": px[0] if is_buy else px[1],
             "s": "0.01",
             "r": False,
             "t": {"limit": {"tif": "Ioc"}},
