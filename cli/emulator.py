@@ -10,6 +10,7 @@ import typer
 from cli.options import Json
 
 LOOPBACK = ("127.0.0.1", "::1")
+SHOWN = 12
 
 Port = Annotated[
     int, typer.Option("--port", metavar="N", help="Port of REST and WebSocket; 0 takes a free one.")
@@ -21,9 +22,9 @@ ControlPort = Annotated[
     ),
 ]
 ProxyPort = Annotated[
-    int | None,
+    int,
     typer.Option(
-        "--proxy-port", metavar="N", help="Also listen here through a proxy that faults may damage."
+        "--proxy-port", metavar="N", help="Port of the same through a proxy that can spoil bytes."
     ),
 ]
 Host = Annotated[
@@ -99,7 +100,7 @@ Limits = Annotated[
 def emulator(  # noqa: PLR0913
     port: Port = 8100,
     control_port: ControlPort = 0,
-    proxy_port: ProxyPort = None,
+    proxy_port: ProxyPort = 0,
     host: Host = "127.0.0.1",
     allow_remote: AllowRemote = False,
     seed: Seed = 1,
@@ -210,9 +211,9 @@ def _ready(data: dict[str, Any], *, as_json: bool) -> None:
     speed = f"{data['speed']:g} x" if data["speed"] else "stepped"
     echo_note(
         f"venue   {data['http']} and {data['ws']}\n"
-        f"control {data['control']}"
-        + (f"\nproxy   {data['proxy']}" if data["proxy"] else "")
-        + f"\nclock   {data['time']}, {speed}\n"
-        f"coins   {', '.join(data['coins'][:12])}{' ...' if len(data['coins']) > 12 else ''}\n"
+        f"proxy   {data['proxy']}\n"
+        f"control {data['control']}\n"
+        f"clock   {data['time']}, {speed}\n"
+        f"coins   {', '.join(data['coins'][:SHOWN])}{' ...' if data['coins'][SHOWN:] else ''}\n"
         "ready; Ctrl-C ends it"
     )

@@ -18,6 +18,8 @@ From the inside out; all but the shell is pure: no clock, no network, no disk, a
     host             the gateway with a clock and open connections
     server           the venue's port
     sockets          what ASGI alone cannot say: cut streams, lost answers, slow readers
+    proxy            bytes spoiled in front of it
+    proxy            the same port through bytes that can be spoiled
     control          the control port: clock, money, faults, rules
     truth            what the exchange holds of a user
     workload         random actions, for measurements and proofs

@@ -7,7 +7,7 @@ gateway say is sent, and the pace hears when something became due earlier.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from core.errors import PerpkitError
 from sidecar.emulator.exchange.events import Event
@@ -50,7 +50,11 @@ class Host:
         self.gateway = gateway
         self.note = note
         self.pace = Pace(gateway, time, self.flush, may_slip=may_slip)
-        self.counts = {"slow_readers_dropped": 0, "bodies_too_large": 0, "inputs_not_kept": 0}
+        self.counts: dict[str, Any] = {
+            "slow_readers_dropped": 0,
+            "bodies_too_large": 0,
+            "inputs_not_kept": 0,
+        }
         """What the shell did by itself."""
         self.on_clock: Callable[[], None] = _nothing
         """Told when the operator moved the clock, or changed its speed."""
@@ -180,3 +184,18 @@ class Host:
 
 def _nothing() -> None:
     """Do nothing."""
+
+
+class HostClock:
+    """The venue's time as a port, for what runs beside it in this process."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def now_ms(self) -> int:
+        """The venue's present instant."""
+        return self._host.now_ms()
+
+    async def sleep_ms(self, duration_ms: int) -> None:
+        """Return after so much of the venue's time."""
+        await self._host.pace.until(self._host.now_ms() + duration_ms)

@@ -48,7 +48,7 @@ class EmulatorOptions:
     host: str = "127.0.0.1"
     port: int = 0
     control_port: int = 0
-    proxy_port: int | None = None
+    proxy_port: int = 0
     speed: float = 1.0
     fund: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()

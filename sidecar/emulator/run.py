@@ -16,16 +16,18 @@ from typing import Any, Final
 import uvloop
 
 from core.clock import MS_PER_S, Clock, monotonic_s, utc_iso
-from core.errors import PerpkitError, UsageError
+from core.errors import InputError, PerpkitError, UsageError, VenueError
 from sidecar.emulator.control import control_app
-from sidecar.emulator.host import Host, Note
+from sidecar.emulator.host import Host, HostClock, Note
 from sidecar.emulator.keeper import Keeper, open_keeper
 from sidecar.emulator.opening import EmulatorOptions, Opened, open_venue, run_to
 from sidecar.emulator.pace import VenueTime, check_speed
+from sidecar.emulator.proxy import Proxy
 from sidecar.emulator.server import VenueApp
 from sidecar.emulator.sockets import QuietServer, address_of, listen, make_server
 
 LOOPBACK: Final = "127.0.0.1"
+LOOPBACKS: Final = (LOOPBACK, "::1")
 RESERVE_EVERY_S: Final = 0.5
 RESERVE_AHEAD_S: Final = 1.5
 SAVE_EVERY_S: Final = 60.0
@@ -121,12 +123,11 @@ def check_options(options: EmulatorOptions) -> None:
     """Raise UsageError for a speed that no clock has, and for a host that others reach."""
     check_speed(options.speed)
     try:
-        is_known = ip_address(options.host)
+        ip_address(options.host)
     except ValueError as error:
         raise UsageError(
             f"--host {options.host!r} is no IP address", hint=f"{LOOPBACK} is this machine alone"
         ) from error
-    del is_known
 
 
 async def _serve(
@@ -152,12 +153,14 @@ async def _serve(
         host.gateway.on_input = keeper.note
         host.on_clock, host.on_change = saving.reserve, saving.save
         works.append(saving.run())
-    data = ready_data(options, host, ports)
+    proxy, proxy_port = await _proxy(options, host, ports)
+    data = ready_data(options, host, ports, proxy_port)
     tasks = [asyncio.create_task(work) for work in works]
     for server in servers:
         await server.wait_started()
     ready(data)
     await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    await proxy.stop()
     await _close(host, servers, tasks)
     if saving is not None:
         host.gateway.on_input = None
@@ -190,7 +193,21 @@ def _host(options: EmulatorOptions, opened: Opened, clock: Clock, note: Note) ->
     return Host(gateway, time, note, may_slip=not options.follows_real)
 
 
-def ready_data(options: EmulatorOptions, host: Host, ports: Ports) -> dict[str, Any]:
+async def _proxy(options: EmulatorOptions, host: Host, ports: Ports) -> tuple[Proxy, int]:
+    """The proxy in front of the venue's port, and the port that it listens at."""
+    name, port = address_of(ports.venue)
+    target = LOOPBACKS[":" in name] if ip_address(name).is_unspecified else name
+    proxy = Proxy(target, port, host.gateway.plane, HostClock(host))
+    host.counts["proxy"] = proxy.counts
+    try:
+        return proxy, await proxy.start(options.host, options.proxy_port)
+    except InputError as error:
+        raise VenueError(error.what, at=error.at, hint=error.hint) from error
+
+
+def ready_data(
+    options: EmulatorOptions, host: Host, ports: Ports, proxy_port: int
+) -> dict[str, Any]:
     """What is printed when it is ready."""
     name, port = address_of(ports.venue)
     shown = f"[{name}]" if ":" in name else name
@@ -200,7 +217,7 @@ def ready_data(options: EmulatorOptions, host: Host, ports: Ports) -> dict[str, 
         "http": f"http://{shown}:{port}",
         "ws": f"ws://{shown}:{port}/ws",
         "control": f"http://{LOOPBACK}:{control}",
-        "proxy": None,
+        "proxy": f"http://{shown}:{proxy_port}",
         "pid": os.getpid(),
         "now_ms": gateway.now_ms,
         "time": utc_iso(gateway.now_ms),

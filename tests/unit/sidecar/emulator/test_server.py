@@ -255,3 +255,20 @@ def test_a_scaled_clock_is_followed_by_other_processes() -> None:
         assert clock.now_ms() - began_ms >= 120_000
         assert 0.15 < monotonic_s() - began_s < 2.0
         assert abs(running.info(type="exchangeStatus")["time"] - clock.now_ms()) < 300_000
+
+
+def test_the_proxy_serves_the_same_and_cuts_when_told() -> None:
+    with emulator("--no-limits") as running:
+
+        def mids() -> Any:
+            url = running.ready["proxy"] + "/info"
+            return httpx.post(url, json={"type": "allMids"}, trust_env=False).json()
+
+        assert "BTC" in mids()
+        running.control("POST", "/faults", {"fault": "cut", "via": "proxy", "count": 1})
+        with pytest.raises(httpx.TransportError):
+            mids()
+        assert "BTC" in mids()
+        counters = running.control("GET", "/counters")
+        assert counters["faults"]["cut"]["had_effect"] == 1
+        assert counters["shell"]["proxy"]["connections"] == 3
