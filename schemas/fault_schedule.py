@@ -32,7 +32,7 @@ WHOM_KEYS = ("user", "coin", "channel", "type", "session")
 def _name(value: object) -> object:
     """The name of a fault; ValueError says which is nearest to an unknown one."""
     name = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if name in FAULT_KINDS or not isinstance(name, str):
+    if not isinstance(name, str) or name in FAULT_KINDS:
         return name
     match = nearest(name, FAULT_KINDS)
     what = f"there is no such fault{f', the nearest is `{match}`' if match else ''}"

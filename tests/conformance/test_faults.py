@@ -121,7 +121,7 @@ def test_what_is_accepted_and_hangs_is_never_answered(scene: Scene) -> None:
 
 @shows("429")
 @pytest.mark.parametrize("executed", [False, True])
-def test_a_429_does_not_say_whether_the_order_was_done(scene: Scene, executed: bool) -> None:  # noqa: FBT001
+def test_a_429_does_not_say_whether_the_order_was_done(scene: Scene, executed: bool) -> None:
     scene.fault("429", type="order", executed=executed)
 
     reply = send_order(scene)
@@ -158,7 +158,7 @@ def test_a_lost_answer_is_of_an_order_that_was_done_or_was_not(scene: Scene) -> 
 
 @shows("lev_lost")
 @pytest.mark.parametrize("executed", [True, False])
-def test_the_answer_to_a_change_of_leverage_is_lost(scene: Scene, executed: bool) -> None:  # noqa: FBT001
+def test_the_answer_to_a_change_of_leverage_is_lost(scene: Scene, executed: bool) -> None:
     scene.fault("lev_lost", executed=executed, count=1)
     change = {"type": "updateLeverage", "asset": 0, "isCross": True, "leverage": 7}
 
