@@ -28,6 +28,12 @@ def venue() -> Box:
     return box(dex="xyz", symbols=SYMBOLS)
 
 
+@pytest.fixture(scope="module")
+def still() -> Box:
+    """The same, for tests that only ask."""
+    return box(dex="xyz", symbols=SYMBOLS)
+
+
 @pytest.fixture
 def trader(venue: Box) -> Trader:
     """A key with 100,000 USD."""
@@ -55,18 +61,18 @@ def mark(venue: Box, name: str, dex: str = "") -> Decimal:
     return Decimal(contexts[names.index(name)]["markPx"])
 
 
-def test_c3_a_span_of_candles_is_nested_under_req(venue: Box) -> None:
-    span = {"coin": "BTC", "interval": "1h", "startTime": 0, "endTime": venue.now_ms}
+def test_c3_a_span_of_candles_is_nested_under_req(still: Box) -> None:
+    span = {"coin": "BTC", "interval": "1h", "startTime": 0, "endTime": still.now_ms}
 
-    assert venue.info(type="candleSnapshot", **span).status == 422
-    assert venue.info(type="candleSnapshot", req=span).status == 200
+    assert still.info(type="candleSnapshot", **span).status == 422
+    assert still.info(type="candleSnapshot", req=span).status == 200
 
 
 @pytest.mark.parametrize("interval", INTERVALS)
 def test_c3_every_interval_has_bars_whose_close_is_their_last_millisecond(
-    venue: Box, interval: str
+    still: Box, interval: str
 ) -> None:
-    found = bars(venue, interval)
+    found = bars(still, interval)
 
     assert found
     assert list(found[0]) == ["t", "T", "s", "i", "o", "c", "h", "l", "v", "n"]
@@ -83,18 +89,18 @@ def test_c3_every_interval_has_bars_whose_close_is_their_last_millisecond(
         assert {bar["T"] - bar["t"] + 1 for bar in found} == {INTERVALS[interval]}
 
 
-def test_c3_other_intervals_are_no_request(venue: Box) -> None:
+def test_c3_other_intervals_are_no_request(still: Box) -> None:
     for interval in ("2m", "1H", "1D", ""):
         span = {"coin": "BTC", "interval": interval, "startTime": 0}
-        assert venue.info(type="candleSnapshot", req=span).status == 422
+        assert still.info(type="candleSnapshot", req=span).status == 422
 
 
-def test_c3_only_the_newest_5000_candles_exist(venue: Box) -> None:
-    found = bars(venue, "1m")
-    day = bars(venue, "1m", start_ms=0, endTime=found[0]["t"] - 1)
+def test_c3_only_the_newest_5000_candles_exist(still: Box) -> None:
+    found = bars(still, "1m")
+    day = bars(still, "1m", start_ms=0, endTime=found[0]["t"] - 1)
 
     assert len(found) == 5_000
-    assert found[-1]["t"] == venue.now_ms - venue.now_ms % MINUTE_MS
+    assert found[-1]["t"] == still.now_ms - still.now_ms % MINUTE_MS
     assert day == []
 
 
@@ -152,7 +158,8 @@ def test_c3_other_ranges_give_500_rows_and_are_paged_by_their_last_time() -> Non
     assert {later - earlier for earlier, later in itertools.pairwise(seen)} == {HOUR_MS}
 
 
-def test_c3_funding_goes_on_where_history_ends(venue: Box) -> None:
+def test_c3_funding_goes_on_where_history_ends() -> None:
+    venue = box(symbols=1)
     venue.pass_ms(2 * HOUR_MS + 60_000)
 
     rows = ask(venue, "fundingHistory", coin="BTC", startTime=venue.now_ms - 5 * HOUR_MS)
@@ -183,9 +190,9 @@ def fields(of: Any) -> dict[str, Any]:
     return {name: getattr(of, name) for name in of.__struct_fields__}
 
 
-def test_c3_contexts_are_joined_by_position_and_have_no_names(venue: Box) -> None:
-    meta, contexts = ask(venue, "metaAndAssetCtxs")
-    mids = ask(venue, "allMids")
+def test_c3_contexts_are_joined_by_position_and_have_no_names(still: Box) -> None:
+    meta, contexts = ask(still, "metaAndAssetCtxs")
+    mids = ask(still, "allMids")
 
     assert len(meta["universe"]) == len(contexts) == SYMBOLS
     for asset, context in zip(meta["universe"], contexts, strict=True):
@@ -194,8 +201,8 @@ def test_c3_contexts_are_joined_by_position_and_have_no_names(venue: Box) -> Non
             assert context["midPx"] == mids[asset["name"]]
 
 
-def test_c3_only_delisted_coins_have_the_key_and_their_mids_are_null(venue: Box) -> None:
-    meta, contexts = ask(venue, "metaAndAssetCtxs")
+def test_c3_only_delisted_coins_have_the_key_and_their_mids_are_null(still: Box) -> None:
+    meta, contexts = ask(still, "metaAndAssetCtxs")
 
     ended = [at for at, asset in enumerate(meta["universe"]) if "isDelisted" in asset]
     assert len(ended) == 1
@@ -204,20 +211,23 @@ def test_c3_only_delisted_coins_have_the_key_and_their_mids_are_null(venue: Box)
         assert asset.get("isDelisted", False) is is_ended
         assert (context["midPx"] is None, context["premium"] is None) == (is_ended, is_ended)
     name = meta["universe"][ended[0]]["name"]
-    assert ask(venue, "l2Book", coin=name)["levels"] == [[], []]
+    assert ask(still, "l2Book", coin=name)["levels"] == [[], []]
 
 
-def test_c3_metas_of_all_dexs_are_plain(venue: Box) -> None:
-    metas = ask(venue, "allPerpMetas")
+def test_c3_metas_of_all_dexs_are_plain(still: Box) -> None:
+    metas = ask(still, "allPerpMetas")
 
-    assert metas == [ask(venue, "meta"), ask(venue, "meta", dex="xyz")]
+    assert metas == [ask(still, "meta"), ask(still, "meta", dex="xyz")]
     assert all(set(meta) == {"universe", "marginTables", "collateralToken"} for meta in metas)
 
 
-def test_c3_predicted_funding_names_the_hour_just_settled(venue: Box) -> None:
+def test_c3_predicted_funding_names_the_hour_just_settled() -> None:
+    venue = box(symbols=1)
     venue.pass_ms(90 * MINUTE_MS)
 
-    for _, venues in ask(venue, "predictedFundings"):
+    rows = ask(venue, "predictedFundings")
+    assert [name for name, _ in rows] == ["BTC"]
+    for _, venues in rows:
         own = dict(venues)["HlPerp"]
         assert own["nextFundingTime"] == venue.now_ms - venue.now_ms % HOUR_MS
         assert own["nextFundingTime"] <= venue.now_ms
@@ -277,8 +287,8 @@ def test_c5_ids_of_nothing_that_trades_are_refused(trader: Trader, asset: int) -
     assert str(asset) in reply["response"]
 
 
-def test_c5_spot_pairs_have_their_index_and_name_their_tokens(venue: Box) -> None:
-    spot = ask(venue, "spotMeta")
+def test_c5_spot_pairs_have_their_index_and_name_their_tokens(still: Box) -> None:
+    spot = ask(still, "spotMeta")
     tokens = {token["index"]: token["name"] for token in spot["tokens"]}
 
     assert [(pair["index"], pair["name"]) for pair in spot["universe"]] == [
@@ -286,13 +296,13 @@ def test_c5_spot_pairs_have_their_index_and_name_their_tokens(venue: Box) -> Non
         (1, "@1"),
     ]
     assert [tokens[index] for index in spot["universe"][1]["tokens"]] == ["HYPE", "USDC"]
-    assert [one["coin"] for one in ask(venue, "spotMetaAndAssetCtxs")[1]] == ["PURR/USDC", "@1"]
+    assert [one["coin"] for one in ask(still, "spotMetaAndAssetCtxs")[1]] == ["PURR/USDC", "@1"]
 
 
 @pytest.mark.parametrize("name", ["0", "110000", "btc", "GOLD", "xyz:gold", "BTC-PERP"])
-def test_c5_coins_are_asked_for_by_their_very_names(venue: Box, name: str) -> None:
-    assert ask(venue, "l2Book", coin=name) is None
-    assert venue.info(type="recentTrades", coin=name).status == 500
+def test_c5_coins_are_asked_for_by_their_very_names(still: Box, name: str) -> None:
+    assert ask(still, "l2Book", coin=name) is None
+    assert still.info(type="recentTrades", coin=name).status == 500
 
 
 @pytest.mark.parametrize(
@@ -358,8 +368,8 @@ def test_c6_a_whole_close_may_be_small_and_a_part_may_not(venue: Box, trader: Tr
     assert "filled" in sell("0.00008")
 
 
-def test_c6_the_largest_market_order_depends_on_the_leverage(venue: Box) -> None:
-    assert ask(venue, "maxMarketOrderNtls") == [
+def test_c6_the_largest_market_order_depends_on_the_leverage(still: Box) -> None:
+    assert ask(still, "maxMarketOrderNtls") == [
         [25, "30000000.0"],
         [20, "5000000.0"],
         [10, "2000000.0"],
@@ -367,8 +377,8 @@ def test_c6_the_largest_market_order_depends_on_the_leverage(venue: Box) -> None
     ]
 
 
-def test_a_history_of_whole_days_ends_with_the_bar_of_today(venue: Box) -> None:
-    days = bars(venue, "1d")
+def test_a_history_of_whole_days_ends_with_the_bar_of_today(still: Box) -> None:
+    days = bars(still, "1d")
 
-    assert days[-1]["t"] == venue.now_ms - venue.now_ms % DAY_MS
+    assert days[-1]["t"] == still.now_ms - still.now_ms % DAY_MS
     assert [later["t"] - one["t"] for one, later in itertools.pairwise(days)] == [DAY_MS] * 4

@@ -109,7 +109,8 @@ def replayed(one: Exchange) -> dict[str, Any]:
     return asked
 
 
-def known_shapes(recorded: list[Exchange]) -> dict[str, Shape]:
+@pytest.fixture(scope="module")
+def known(recorded: list[Exchange]) -> dict[str, Shape]:
     """What any recording of a type has."""
     known: dict[str, Shape] = {}
     for one in recorded:
@@ -148,9 +149,8 @@ def test_replies_have_every_key_that_recorded_ones_have(
 
 
 def test_replies_have_no_key_and_no_type_that_recorded_ones_have_not(
-    scene: Scene, recorded: list[Exchange]
+    scene: Scene, recorded: list[Exchange], known: dict[str, Shape]
 ) -> None:
-    known = known_shapes(recorded)
     strange: dict[str, set[str]] = {}
     for one in recorded:
         reply = scene.ask(one.kind, **{k: v for k, v in replayed(one).items() if k != "type"})
@@ -161,8 +161,8 @@ def test_replies_have_no_key_and_no_type_that_recorded_ones_have_not(
     assert strange == NEWER
 
 
-def test_a_wrong_key_or_type_would_be_found(scene: Scene, recorded: list[Exchange]) -> None:
-    known = known_shapes(recorded)["clearinghouseState"]
+def test_a_wrong_key_or_type_would_be_found(scene: Scene, known: dict[str, Shape]) -> None:
+    shape = known["clearinghouseState"]
     good = scene.ask("clearinghouseState", user=MASTER)
     renamed, retyped, nulled = (copy.deepcopy(good) for _ in range(3))
     renamed["assetPositions"][0]["position"]["size"] = "1.0"
@@ -170,10 +170,10 @@ def test_a_wrong_key_or_type_would_be_found(scene: Scene, recorded: list[Exchang
     retyped["marginSummary"]["accountValue"] = 12.5
     nulled["withdrawable"] = None
 
-    assert foreign(shape_of(renamed), known) == [".assetPositions[].position.size"]
-    assert ".assetPositions[].position.szi" in missing(shape_of(renamed), known)
-    assert foreign(shape_of(retyped), known) == [".marginSummary.accountValue: float"]
-    assert foreign(shape_of(nulled), known) == [".withdrawable: null"]
+    assert foreign(shape_of(renamed), shape) == [".assetPositions[].position.size"]
+    assert ".assetPositions[].position.szi" in missing(shape_of(renamed), shape)
+    assert foreign(shape_of(retyped), shape) == [".marginSummary.accountValue: float"]
+    assert foreign(shape_of(nulled), shape) == [".withdrawable: null"]
 
 
 def test_keys_come_in_the_order_of_the_newest_recordings(
@@ -271,10 +271,9 @@ def decodes(kind: str, asked: dict[str, Any], reply: Any) -> bool:
     return False
 
 
-def test_a_venue_that_was_traded_on_replies_in_recorded_shapes(recorded: list[Exchange]) -> None:
+def test_a_venue_that_was_traded_on_replies_in_recorded_shapes(known: dict[str, Shape]) -> None:
     """Not rows made by hand: orders, fills, funding and transfers that the exchange made."""
     traded, user = traded_venue()
-    known = known_shapes(recorded)
     fields = {"user": user, "coin": "BTC", "startTime": 0, "dex": "", "oid": CLIENT_ID}
     strange: dict[str, set[str]] = {}
     for kind in sorted(known):
