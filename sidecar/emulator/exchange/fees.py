@@ -136,10 +136,10 @@ def fee_micros(notional_micros: int, rate_e8: int, coin: Coin) -> int:
 
 
 def builder_micros(notional_micros: int, order: Order) -> int:
-    """The builder's share of a fill of the order."""
+    """The builder's share of a fill of the order, at most 0.1 % whatever was approved."""
     if order.builder is None:
         return 0
-    return notional_micros * order.builder_fee_tenths // TENTHS_BP
+    return notional_micros * min(order.builder_fee_tenths, BUILDER_TENTHS_MAX) // TENTHS_BP
 
 
 def note_volume(account: Account, now_ms: int, notional_micros: int, *, is_taker: bool) -> None:

@@ -12,6 +12,7 @@ own money too, as recorded positions show: 0.2259 ETH at 2213.9 with 20 times le
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
@@ -93,7 +94,12 @@ class Change(Struct, frozen=True):
 
 def transaction_hash(state: VenueState) -> str:
     """The hash of the block that is being made: the same for all that happens in it."""
-    return "0x" + blake2b(f"{state.seed}:{state.block}".encode(), digest_size=32).hexdigest()
+    return _hash_of(state.seed, state.block)
+
+
+@lru_cache(maxsize=16)
+def _hash_of(seed: int, block: int) -> str:
+    return "0x" + blake2b(f"{seed}:{block}".encode(), digest_size=32).hexdigest()
 
 
 def venue_account(state: VenueState, address: str) -> Account:

@@ -50,11 +50,6 @@ SHORT_OF_MONEY: Final = "Insufficient balance for withdrawal."
 UNIFIED: Final = "Action disabled when unified account is active"
 
 
-def account_of(state: VenueState, address: str) -> Account:
-    """The account of an address, opened when there was none."""
-    return venue_account(state, address)
-
-
 def handle(state: VenueState, now_ms: int, request: Transfer, events: list[Event]) -> None:
     """Do what the request asks and append its `Answered` or `Rejected`, and its ledger rows."""
     if isinstance(request, Fund):
@@ -125,7 +120,7 @@ def _give(state: VenueState, account: Account, micros: int) -> None:
 
 def _fund(state: VenueState, now_ms: int, request: Fund, events: list[Event]) -> None:
     """A deposit, or a withdrawal without fee."""
-    account = account_of(state, request.user)
+    account = venue_account(state, request.user)
     if request.micros < 0 and margin.withdrawable_micros(state, account) < -request.micros:
         events.append(Rejected(SHORT_OF_MONEY))
         return
@@ -176,7 +171,7 @@ def _send(
     fee = OPENING_FEE_MICROS if is_new else 0
     if request.micros <= fee:
         return SHORT_OF_MONEY
-    other = account_of(state, request.to)
+    other = venue_account(state, request.to)
     _give(state, account, -request.micros)
     _give(state, other, request.micros - fee)
     state.fees_micros += fee
@@ -277,7 +272,7 @@ def _create_sub_account(
     if len(subs) >= state.rules.sub_accounts_max:
         return "Too many sub-accounts."
     address = _sub_address(state, account.address, len(subs))
-    sub = account_of(state, address)
+    sub = venue_account(state, address)
     sub.role, sub.master, sub.name = "subAccount", account.address, request.name
     events.append(Answered("createSubAccount", (Waiting(address),)))
     return None

@@ -139,6 +139,8 @@ def test_a_builders_share_counts_tenths_of_a_basis_point() -> None:
 
     made.builder, made.builder_fee_tenths = BOB, 100
     assert fees.builder_micros(1_000 * USD, made) == 1 * USD
+    made.builder_fee_tenths = 1_000
+    assert fees.builder_micros(1_000 * USD, made) == 1 * USD
 
 
 def test_volume_counts_for_both_roles_and_old_days_are_dropped() -> None:
