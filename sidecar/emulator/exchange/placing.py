@@ -262,7 +262,8 @@ def _place_with_children(
         if isinstance(child, Refused):
             statuses.append(child)
         elif not endings.is_open(child):
-            statuses.append(status if isinstance(status, Refused) else Refused(GONE))
+            text = checks.unmet(state.coins[child.coin], child.status) or GONE
+            statuses.append(status if isinstance(status, Refused) else Refused(text))
         else:
             statuses.append(Waiting(FOR_TRIGGER if child.parent_oid is None else FOR_FILL))
     return statuses

@@ -224,6 +224,45 @@ def test_a_replaced_entry_keeps_its_stop_and_target(floor: Floor) -> None:
     assert floor.get(children[0]).status == "siblingFilledCanceled"
 
 
+def test_an_entry_that_is_lost_in_a_modify_takes_its_children_along(floor: Floor) -> None:
+    statuses = floor.place(
+        ALICE,
+        spec(limit_ticks=590_000),
+        spec(limit_ticks=500_000, trigger=stop(550_000), is_buy=False, reduce_only=True),
+        grouping="normalTpsl",
+    )
+    assert isinstance(statuses[0], Resting)
+    floor.modify(ALICE, statuses[0].oid, spec(limit_ticks=580_000, lots=1))
+    account = floor.state.accounts[ALICE]
+    assert account.open_oids == []
+    assert sorted(floor.get(oid).status for oid in account.ended) == [
+        "canceled",
+        "canceled",
+        "minTradeNtlRejected",
+    ]
+
+
+def test_a_moved_stop_of_a_position_still_follows_it(floor: Floor) -> None:
+    floor.order(ALICE, limit_ticks=620_000, tif="Ioc")
+    closing = {"is_buy": False, "reduce_only": True, "lots": 0}
+    floor.place(
+        ALICE,
+        spec(limit_ticks=600_000, trigger=target(640_000), **closing),
+        spec(limit_ticks=500_000, trigger=stop(550_000), **closing),
+        grouping="positionTpsl",
+    )
+    profit, loss = floor.state.coins["BTC"].triggers
+    new = spec(limit_ticks=500_000, trigger=stop(560_000), **closing)
+    statuses = floor.modify(ALICE, loss, new, always_place=True)
+    assert isinstance(statuses[0], Resting)
+    moved = floor.get(statuses[0].oid)
+    assert (moved.lots, moved.is_position_tpsl, moved.siblings) == (1_000, True, [profit])
+    floor.order(ALICE, limit_ticks=620_000, lots=500, tif="Ioc")
+    assert moved.lots == 1_500
+    floor.mark(550_000)
+    assert (moved.status, floor.get(profit).status) == ("filled", "siblingFilledCanceled")
+
+
 def test_ended_orders_are_kept_up_to_a_bound_and_then_forgotten(floor: Floor) -> None:
     first = resting(floor, cloid=CLOID, lots=20)
     floor.cancel(ALICE, (BTC, first))

@@ -175,6 +175,25 @@ def test_quotes_alone_fill_what_they_cross() -> None:
     assert [event.trade.ticks for event in floor.all(Traded)] == [590_000]
 
 
+def test_at_their_own_price_quotes_alone_fill_as_much_as_their_first_level_takes() -> None:
+    floor = Floor()
+    floor.fund(ALICE, usd=100_000_000)
+    one = floor.state.coins["BTC"]
+    floor.move(590_000)
+    while liquidity.touch(floor.state.seed, one)[1] != 590_000:
+        floor.move(590_000)
+    level = next(liquidity.walk(floor.state.seed, one, is_bid=False))
+    floor.move(600_000)
+    oid = resting(floor, ALICE, limit_ticks=590_000, lots=level[1] * 3)
+    for _ in range(20):
+        floor.move(590_000)
+        if liquidity.touch(floor.state.seed, one)[1] == 590_000:
+            break
+    left = floor.get(oid).lots
+    assert 0 < left < level[1] * 3, "a part, for the level does not take all"
+    assert book.best(floor.state, one)[0] == 590_000
+
+
 def test_quotes_alone_leave_what_stands_between_them() -> None:
     floor = Floor()
     floor.fund(ALICE, BOB)

@@ -322,6 +322,12 @@ def test_an_approved_builder_is_named_on_the_order_and_paid(floor: Floor) -> Non
     assert floor.error(too_much) == "Builder fee has not been approved"
 
 
+def test_a_vault_names_no_builder(floor: Floor) -> None:
+    floor.state.accounts[ALICE].role = "vault"
+    request = Place(ALICE, (spec(),), builder=BUILDER)
+    assert floor.error(request) == "Vault may not perform this action."
+
+
 def test_priority_is_charged_on_a_post_only_order_that_does_not_trade(floor: Floor) -> None:
     before = floor.state.accounts[ALICE].cash_micros
     floor.place(ALICE, spec(limit_ticks=590_000, tif="Alo"), priority_rate=100_000)
@@ -398,6 +404,35 @@ def test_a_child_canceled_alone_leaves_the_other(floor: Floor) -> None:
     assert parent.children == [second]
     floor.move(580_000)
     assert floor.state.coins["BTC"].triggers == [second]
+
+
+def test_a_refused_entry_refuses_its_children_with_it(floor: Floor) -> None:
+    statuses = floor.place(ALICE, *bracket(590_000, lots=1), grouping="normalTpsl")
+    assert statuses == [Refused("Order must have minimum value of $10. asset=0")] * 3
+    assert len(floor.state.orders) == 1
+
+
+def test_a_refused_child_leaves_the_entry_and_the_other_child(floor: Floor) -> None:
+    entry, profit, _ = bracket(620_000)
+    bad = spec(limit_ticks=560_000, trigger=stop(550_000), is_buy=False, reduce_only=True)
+    statuses = floor.place(ALICE, entry, profit, bad, grouping="normalTpsl")
+    assert isinstance(statuses[0], Filled)
+    assert statuses[1:] == [
+        Waiting("waitingForTrigger"),
+        Refused("Invalid TP/SL price. asset=0"),
+    ]
+
+
+def test_a_child_of_an_order_that_only_closed_finds_nothing_to_reduce(floor: Floor) -> None:
+    floor.order(ALICE, is_buy=False, limit_ticks=580_000, tif="Ioc")
+    floor.move(600_000)
+    statuses = floor.place(ALICE, *bracket(620_000), grouping="normalTpsl")
+    assert isinstance(statuses[0], Filled)
+    assert floor.held(ALICE) == 0
+    words = "Reduce only order would increase position. asset=0"
+    assert statuses[1:] == [Refused(words)] * 2
+    assert [status for _, status in floor.told()][-2:] == ["reduceOnlyCanceled"] * 2
+    assert floor.state.coins["BTC"].triggers == []
 
 
 def closing_pair(lots: int) -> tuple[Any, ...]:

@@ -159,6 +159,12 @@ def test_what_cannot_start_is_refused(floor: Floor, fields: dict[str, Any], text
     assert floor.state.twaps == {}
 
 
+def test_none_starts_where_nothing_trades(floor: Floor) -> None:
+    assert floor.error(StartTwap(ALICE, 77, True, LOTS, False, 5, False)) == "Unknown asset 77."
+    floor.set("is_halted", True, "BTC")
+    assert start(floor) == Refused("Trading is halted.")
+
+
 def test_it_is_stopped_by_its_user_alone(floor: Floor) -> None:
     one = running(floor)
     gone = Refused("TWAP was never placed, already canceled, or filled.")
