@@ -86,20 +86,26 @@ def test_a_nonce_is_new_and_above_the_lowest_that_is_kept(kept: int, offsets: li
     assert state.signers == {} if not used else state.signers[USER].nonces == sorted(used)[-kept:]
 
 
+@pytest.mark.parametrize("past_days", [1, 2])
 @pytest.mark.parametrize(
-    ("offset", "words"),
+    ("from_low", "from_high", "words"),
     [
-        (-2 * DAY_MS, "Invalid nonce: nonce too low {nonce} < {low}"),
-        (-2 * DAY_MS + 1, None),
-        (DAY_MS - 1, None),
-        (DAY_MS, "Invalid nonce: nonce too high {nonce} > {high}"),
+        (0, None, "Invalid nonce: nonce too low {nonce} < {low}"),
+        (1, None, None),
+        (None, -1, None),
+        (None, 0, "Invalid nonce: nonce too high {nonce} > {high}"),
     ],
 )
-def test_a_nonce_lies_within_two_days_before_and_one_after(offset: int, words: str | None) -> None:
-    expected = words and words.format(
-        nonce=NONCE + offset, low=NONCE - 2 * DAY_MS, high=NONCE + DAY_MS
-    )
-    assert admit(venue(USER), NONCE + offset) == expected
+def test_a_nonce_lies_within_days_before_and_one_after(
+    past_days: int, from_low: int | None, from_high: int | None, words: str | None
+) -> None:
+    """The venue's pages name one day before or two; both are rules that can be set."""
+    state = venue(USER)
+    state.rules.nonce_past_ms = past_days * DAY_MS
+    low, high = NONCE - past_days * DAY_MS, NONCE + DAY_MS
+    nonce = low + from_low if from_low is not None else high + (from_high or 0)
+
+    assert admit(state, nonce) == (words and words.format(nonce=nonce, low=low, high=high))
 
 
 def test_each_key_has_its_own_nonces_and_its_sub_accounts_share_them() -> None:
