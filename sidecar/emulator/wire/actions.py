@@ -137,7 +137,8 @@ def decode(body: bytes, network: str | None) -> Signed:
         raise TooLarge
     try:
         return _decode(body, network)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, OverflowError):
+        # A whole number beyond 64 bits cannot be written for the hash.
         raise BadShape from None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise BadJson from None

@@ -131,6 +131,7 @@ def test_an_order_of_wrong_types_is_no_request(changes: dict[str, Any]) -> None:
         {"type": "scheduleCancel", "time": "soon"},
         {"type": "twapOrder", "twap": {"a": 1, "b": True, "s": "1", "r": False, "m": 5}},
         {"type": "noop", "extra": 1},
+        {"type": "spotDeploy", "extra": 10**30},
         order_action() | {"grouping": "all"},
         order_action() | {"builder": {"b": "0x12", "f": 1}},
     ],
