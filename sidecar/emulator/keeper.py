@@ -210,7 +210,8 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
         return
     if ("meta",) not in tables:
         raise InputError("the file is no emulator's state", at=str(path), hint=ANOTHER)
-    meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+    rows = connection.execute("SELECT key, value FROM meta").fetchall()
+    meta = {str(key): str(value) for key, value in rows}
     if meta.get("kind") != "emulator-state":
         raise InputError("the file is no emulator's state", at=str(path), hint=ANOTHER)
     if meta.get("schema_version") != str(SCHEMA_VERSION):

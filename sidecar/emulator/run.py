@@ -159,7 +159,8 @@ async def _serve(
     for server in servers:
         await server.wait_started()
     ready(data)
-    await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    ends: list[asyncio.Future[Any]] = [stop, *tasks]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     await proxy.stop()
     await _close(host, servers, tasks)
     if saving is not None:
