@@ -127,7 +127,8 @@ class Proxy:
             await asyncio.sleep(LOOK_S)
             if self.plane.proxied():
                 for line in list(self._lines.values()):
-                    line.look()
+                    if not line.is_left:
+                        line.look()
 
 
 class Line:
@@ -146,6 +147,11 @@ class Line:
         """Directions in which nothing arrives any more."""
         self._streams: list[Stream] = []
         self._over = asyncio.Event()
+
+    @property
+    def is_left(self) -> bool:
+        """Whether its client has said goodbye: a fault would meet nobody."""
+        return self._client[0].at_eof()
 
     async def run(self) -> None:
         """Hand on both directions until both ended, or one fault ends the connection."""
@@ -257,7 +263,7 @@ class Line:
                 await self._proxy.clock.sleep_ms(wait_ms)
             if chunk:
                 await self._stalled(stream)
-            self.look()
+                self.look()
             deaf = self._deaf.get(stream.name)
             if deaf is not None:
                 self._tally.effect(deaf)

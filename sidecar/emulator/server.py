@@ -60,6 +60,12 @@ class VenueApp:
         await receive()
         opened = NOT_FOUND if scope["path"] != STREAM_PATH else self._host.open(_peer(scope))
         if isinstance(opened, HttpReply):
+            if opened.delay_ms:
+                await self._host.pace.until(self._host.now_ms() + opened.delay_ms)
+            if opened.is_lost:
+                scope[WIRE].drop()
+                await receive()
+                return
             await _refuse(send, opened)
             return
         try:
