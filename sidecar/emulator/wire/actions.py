@@ -145,6 +145,7 @@ def decode(body: bytes, network: str | None) -> Signed:
 
 
 def _decode(body: bytes, network: str | None) -> Signed:
+    body.decode()  # names of fields that nobody reads are not checked otherwise
     post = _POST.decode(body)
     raw = bytes(post.action)
     kind = _NAMED.decode(raw).type
