@@ -136,11 +136,11 @@ def test_it_learns_the_market(info: Info) -> None:
     names = [coin["name"] for coin in meta["universe"]]
     assert names[:2] == ["BTC", "ETH"]
     assert [info.name_to_asset(name) for name in names] == list(range(len(names)))
-    tables = dict(meta["marginTables"])  # type: ignore[typeddict-item]
+    tables = dict(meta["marginTables"])
     for coin in meta["universe"]:
-        number = coin["marginTableId"]  # type: ignore[typeddict-item]
+        number = coin["marginTableId"]
         tier = tables[number]["marginTiers"][0] if number > 50 else {"maxLeverage": number}
-        assert tier["maxLeverage"] == coin["maxLeverage"]  # type: ignore[typeddict-item]
+        assert tier["maxLeverage"] == coin["maxLeverage"]
     assert len(info.meta_and_asset_ctxs()[1]) == len(names)
     assert set(names) <= set(info.all_mids())
     book = info.l2_snapshot("BTC")
@@ -231,7 +231,7 @@ def test_stops_wait_for_their_price(exchange: Exchange, info: Info) -> None:
     stop = {"trigger": {"triggerPx": px, "isMarket": True, "tpsl": "sl"}}
     order = {"coin": "BTC", "is_buy": False, "sz": 0.05, "limit_px": px - 1_000}
     order |= {"order_type": stop, "reduce_only": True}
-    reply = exchange.bulk_orders([order], grouping="positionTpsl")  # type: ignore[list-item]
+    reply = exchange.bulk_orders([order], grouping="positionTpsl")
     assert status_of(reply) == "waitingForTrigger"
     (waiting,) = info.frontend_open_orders(USER)
     assert (waiting["isTrigger"], waiting["orderType"]) == (True, "Stop Market")
@@ -356,7 +356,7 @@ def test_its_streams_arrive(
     heard = {}
     for subscription, channel in MARKET:
         heard[channel] = Heard()
-        streams.subscribe(subscription, heard[channel])  # type: ignore[arg-type]
+        streams.subscribe(subscription, heard[channel])
     trades, events, orders = Heard(), Heard(), Heard()
     streams.subscribe({"type": "trades", "coin": "BTC"}, trades)
     streams.subscribe({"type": "userEvents", "user": USER}, events)
