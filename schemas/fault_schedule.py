@@ -188,6 +188,10 @@ class FaultSpec(Group):
             hows = tuple(how for how in hows if how not in TEXTS_ONLY)
         if self.how is not None and hows and self.how not in hows:
             found.append(("how", f"how must be one of {', '.join(hows)}"))
+        if self.frac is not None and self.fault != "crash" and not 0 <= self.frac <= 1:
+            found.append(("frac", f"{self.fault} takes a part from 0 to 1"))
+        if self.usd is not None and self.fault != "transfer" and self.usd <= 0:
+            found.append(("usd", f"{self.fault} takes more than 0"))
         if self.reason is not None and self.reason not in REASONS:
             match = nearest(self.reason, REASONS)
             close = f", the nearest is `{match}`" if match else ""

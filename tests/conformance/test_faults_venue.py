@@ -120,15 +120,15 @@ def test_an_order_fills_while_its_cancel_is_under_way(scene: Scene) -> None:
 
 
 @shows("reject")
-@pytest.mark.parametrize("reason", REASONS)
-def test_every_documented_reason_can_be_had(scene: Scene, reason: str) -> None:
-    scene.fault("reject", reason=reason, count=1)
+def test_every_documented_reason_can_be_had(scene: Scene) -> None:
+    for reason, words in REASONS.items():
+        scene.fault("reject", reason=reason, count=1)
 
-    (refused,) = scene.buy()
-    (taken,) = scene.buy()
+        (refused,) = scene.buy()
+        (taken,) = scene.buy()
 
-    assert refused["error"].startswith(REASONS[reason])
-    assert "filled" in taken
+        assert refused["error"].startswith(words), reason
+        assert "filled" in taken
 
 
 @shows("reject")

@@ -139,7 +139,10 @@ class Plane:
         self.due(until_ms, state, deaf)
 
     def closures(self, now_ms: int, sessions: Sequence[int]) -> list[Closure]:
-        """Sessions of these that end now; call it in `advance`."""
+        """Sessions of these, which are all that there are, that end now; call it in `advance`."""
+        for session in [one for one in self.state.opened_ms if one not in sessions]:
+            # It ended unseen, as all do when the venue is killed.
+            self.closed(session)
         found = [Closure(session, CUT) for session in dict.fromkeys(self._waiting.overfull)]
         self._waiting.overfull.clear()
         ended = {closure.session: closure for closure in found}
@@ -182,6 +185,8 @@ class Plane:
     def closed(self, session: int) -> None:
         """A session ended, whoever ended it."""
         self.state.opened_ms.pop(session, None)
+        for active in self.state.actives:
+            active.free_ms.pop(str(session), None)
         self._waiting.forget(session)
 
     def hears(self, now_ms: int, session: int) -> bool:
@@ -322,6 +327,10 @@ class Plane:
         self._subscribing = [active for active in here if active.fault == "sub_err"]
         self._copies = any(active.fault == "old_snapshot" for active in here)
         state = self.state
+        if not self._copies:
+            state.copies.clear()
+        if not any(active.fault == "swap" for active in here):
+            state.answers.clear()
         is_busy = bool(state.endings or state.requests or state.texts)
         self._is_idle = not (state.actives or is_busy)
         self.touches_calls = bool(self._before or self._actions or self._changes or self._after)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from schemas.fault_kinds import FAULT_KINDS
 from schemas.fault_schedule import FaultSpec
 from sidecar.emulator.faults.plane import Plane
 from sidecar.emulator.faults.sights import Call, Parcel, Sight
@@ -125,6 +126,35 @@ def test_a_session_that_is_gone_leaves_nothing_behind() -> None:
 
     assert plane.frames_due(NOW_MS + 1_000) == []
     assert (plane.state.texts, plane.state.opened_ms, plane.state.wire_ms) == ({}, {}, {})
+
+
+def test_sessions_of_a_venue_that_was_killed_are_not_waited_for() -> None:
+    plane = plane_with({"fault": "flap", "delay_ms": 100})
+    plane.opened(NOW_MS, 1)
+    again = Plane(msgspec.msgpack.decode(msgspec.msgpack.encode(plane.state), type=PlaneState))
+
+    assert again.next_ms() == NOW_MS + 100
+    assert again.closures(NOW_MS + 200, []) == []
+    assert again.next_ms() is None
+
+
+def test_all_faults_at_once_end_and_leave_nothing_due() -> None:
+    """What stayed due would have the venue look at every millisecond."""
+    scene = Scene()
+    scene.box.connect().subscribe("bbo", coin=BTC)
+    scene.buy()
+    for name, kind in FAULT_KINDS.items():
+        scene.fault(name, via=kind.vias[0], after_s=1, for_s=5)
+    for _ in range(40):
+        scene.box.pass_ms(SECOND_MS)
+        scene.box.info(type="meta")
+    plane, now_ms = scene.box.gateway.plane, scene.box.now_ms
+
+    next_ms = plane.next_ms()
+    assert next_ms is None or next_ms > now_ms
+    assert plane.state.actives == []
+    assert (plane.touches_calls, plane.touches_frames) == (False, False)
+    assert scene.box.gateway.state.rules == Scene().box.gateway.state.rules
 
 
 def test_a_session_that_would_need_too_much_held_back_is_cut(

@@ -67,6 +67,8 @@ def test_a_number_is_a_name_too(tmp_path: Path) -> None:
         ("{fault: garble, via: proxy, how: deep}", "one of truncate, noise, utf8", "4:38"),
         ("{fault: reject, reason: tickReject}", "the nearest is `tickRejected`", "4:29"),
         ("{fault: outage, status: 200}", "greater than or equal to 500", "4:29"),
+        ("{fault: partial, frac: -0.5}", "partial takes a part from 0 to 1", "4:28"),
+        ("{fault: external, usd: -5}", "external takes more than 0, was -5.0", "4:28"),
         ("{fault: funding, rate_1h: .nan}", "finite number", "4:31"),
     ],
 )
