@@ -129,8 +129,8 @@ def stream_orders(venue: Emulator, acked: list[str], number: int) -> None:
     """Send orders until the venue is gone; what it acknowledged is noted."""
     for count in range(100_000):
         cloid = f"0x{number:016x}{count:016x}"
-        px = str(50_000 + count % 500 * 10) if count % 3 else "200000"
-        tif = "Gtc" if count % 3 else "Ioc"
+        # Few rest: the venue keeps at most a thousand of them.
+        px, tif = ("50000", "Gtc") if count % 16 == 0 else ("200000", "Ioc")
         try:
             reply = venue.act(order(0, px, "0.001", cloid=cloid, tif=tif)).json()
         except httpx.HTTPError:
