@@ -248,6 +248,7 @@ def _place_with_children(
     if isinstance(parent, Refused):
         return [parent] * len(request.orders)
     children: list[Order | Refused] = []
+    state.accounts[request.user].open_oids.append(parent.oid)
     for spec in request.orders[1:]:
         child = admit(state, now_ms, request, spec, events, kin="child")
         children.append(child)

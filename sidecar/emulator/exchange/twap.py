@@ -153,7 +153,7 @@ def slice_out(state: VenueState, now_ms: int, twap_id: int, events: list[Event])
         matching.take(state, now_ms, order, events)
         twap.executed_lots += order.orig_lots - order.lots
         twap.executed_micros += order.filled_micros
-    if twap.slices_left == 0 or twap.executed_lots >= twap.lots:
+    if twap.slices_left == 0:
         _end(state, now_ms, twap, "finished", events)
 
 

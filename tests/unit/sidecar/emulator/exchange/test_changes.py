@@ -242,7 +242,8 @@ def test_an_entry_that_is_lost_in_a_modify_takes_its_children_along(floor: Floor
     ]
 
 
-def test_a_moved_stop_of_a_position_still_follows_it(floor: Floor) -> None:
+@pytest.mark.parametrize(("mark", "fills"), [(550_000, "moved"), (640_000, "other")])
+def test_a_moved_stop_of_a_position_still_follows_it(floor: Floor, mark: int, fills: str) -> None:
     floor.order(ALICE, limit_ticks=620_000, tif="Ioc")
     closing = {"is_buy": False, "reduce_only": True, "lots": 0}
     floor.place(
@@ -259,8 +260,10 @@ def test_a_moved_stop_of_a_position_still_follows_it(floor: Floor) -> None:
     assert (moved.lots, moved.is_position_tpsl, moved.siblings) == (1_000, True, [profit])
     floor.order(ALICE, limit_ticks=620_000, lots=500, tif="Ioc")
     assert moved.lots == 1_500
-    floor.mark(550_000)
-    assert (moved.status, floor.get(profit).status) == ("filled", "siblingFilledCanceled")
+    floor.mark(mark)
+    by_name = {"moved": moved.status, "other": floor.get(profit).status}
+    assert by_name.pop(fills) == "filled"
+    assert list(by_name.values()) == ["siblingFilledCanceled"]
 
 
 def test_ended_orders_are_kept_up_to_a_bound_and_then_forgotten(floor: Floor) -> None:

@@ -363,6 +363,7 @@ def test_children_of_a_resting_order_wait_for_its_fill_and_take_its_size(floor: 
     assert statuses[1:] == [Waiting("waitingForFill")] * 2
     parent = floor.get(statuses[0].oid)
     assert len(parent.children) == 2
+    assert floor.state.accounts[ALICE].open_oids == [parent.oid, *parent.children]
     floor.mark(545_000)
     assert floor.told() == []
     floor.mark(600_000)

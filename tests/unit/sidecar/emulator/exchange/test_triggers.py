@@ -109,6 +109,16 @@ def test_a_stop_shrinks_with_its_position(floor: Floor) -> None:
     assert floor.held(ALICE) == 0
 
 
+def test_a_stop_follows_what_the_market_takes(floor: Floor) -> None:
+    oid = resting(floor, ALICE, limit_ticks=500_000, trigger=stop(590_000), **CLOSING)
+    resting(floor, ALICE, is_buy=False, limit_ticks=605_000, lots=700)
+    floor.move(606_000)
+    assert floor.get(oid).lots == 300
+    resting(floor, ALICE, is_buy=False, limit_ticks=610_000, lots=300)
+    floor.move(611_000)
+    assert floor.get(oid).status == "reduceOnlyCanceled"
+
+
 def test_a_stop_that_opens_must_be_paid_for_when_it_fires(floor: Floor) -> None:
     oid = resting(floor, BOB, lots=45_000_000, limit_ticks=620_000, trigger=stop(605_000))
     floor.mark(605_000)
