@@ -132,7 +132,6 @@ class SimDisk:
                 found = image.after_power_loss(rng, how)
             lost |= found.data != image.data
             self.files[name] = found
-        self._failures = []
         return lost
 
     def copy(self) -> SimDisk:
