@@ -117,10 +117,12 @@ def _resume(
     _refuse_other_code(kept, code, keeper.path)
     tape = _same_tape(options, identity, keeper.path)
     tape.resume(msgspec.json.decode(kept.snapshot.tape))
-    # Faults that acted on the exchange are among the inputs: none may act again meanwhile.
+    # Faults that acted on the exchange are among the inputs: none may act again.
     gateway = Gateway(state_of(kept.snapshot, keeper.path), tape, Plane(), options.network)
+    plane = _kept_plane(kept.snapshot, keeper.path)
+    plane.catch_up(kept.until_ms, gateway.state)
     _replay(gateway, kept, note)
-    gateway.plane = _kept_plane(kept.snapshot, keeper.path)
+    gateway.plane = plane
     gateway.state.rules.limits_on = options.limits_on
     _set_up(gateway, options, is_new=False)
     opened = Opened(gateway, identity, code)

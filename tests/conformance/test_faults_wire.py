@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -165,3 +167,23 @@ def test_what_is_wrong_with_a_fault_is_said_in_words(venue: Emulator) -> None:
     assert reply.status_code == 400
     assert "greater than or equal to 0" in reply.json()["error"]["what"]
     assert "delay_ms" in reply.json()["error"]["at"]
+
+
+@pytest.mark.proof
+def test_faults_survive_a_kill_and_do_not_act_twice(tmp_path: Path) -> None:
+    options = ("--fund", f"{USER}=1000", "--stepped", "--state", tmp_path / "venue.sqlite")
+    with emulator(*options) as first:
+        fault(first, "transfer", usd=500.0, after_s=5, user=USER)
+        fault(first, "halt", after_s=5, for_s=600)
+        first.control("POST", "/clock/advance", {"ms": 10_000})
+        assert "halted" in buy(first).text
+        assert first.truth()["cash_micros"] == 1_500_000_000
+        first.stop(signal.SIGKILL)
+
+    with emulator(*options) as second:
+        second.control("POST", "/clock/advance", {"ms": 1_000})
+        assert second.truth()["cash_micros"] == 1_500_000_000
+        assert "halted" in buy(second).text
+        second.control("POST", "/clock/advance", {"ms": 600_000})
+        assert "halted" not in buy(second).text
+        assert had_effect(second, "halt") == 1
