@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sidecar.emulator.gateway.messages import HttpReply
 from sidecar.emulator.host import Host
-from sidecar.emulator.sockets import MESSAGE_BYTES_MAX, WIRE
+from sidecar.emulator.sockets import MESSAGE_BYTES_MAX, WIRE, HttpWire
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -45,7 +45,7 @@ class VenueApp:
         body = await _body(receive)
         if body is None:
             self._host.counts["bodies_too_large"] += 1
-            await _reply(send, TOO_LARGE, is_last=True)
+            await _reply(send, TOO_LARGE, scope[WIRE], is_last=True)
             return
         reply = await self._host.post(
             _peer(scope), scope["method"], scope["path"], content_type, body
@@ -54,7 +54,7 @@ class VenueApp:
             scope[WIRE].hang_up()
             await receive()
             return
-        await _reply(send, reply)
+        await _reply(send, reply, scope[WIRE])
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -106,15 +106,17 @@ async def _body(receive: Receive) -> bytes | None:
     return None if size > MESSAGE_BYTES_MAX else b"".join(parts)
 
 
-async def _reply(send: Send, reply: HttpReply, *, is_last: bool = False) -> None:
+async def _reply(send: Send, reply: HttpReply, wire: HttpWire, *, is_last: bool = False) -> None:
     headers = [
         (b"content-type", reply.content_type.encode("latin-1")),
         (b"content-length", b"%d" % len(reply.body)),
     ]
     if is_last:
         headers.append((b"connection", b"close"))
+    wire.hold()
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
+    wire.release()
 
 
 async def _refuse(send: Send, reply: HttpReply) -> None:

@@ -36,11 +36,48 @@ SHORT_MAX: Final = 125
 MEDIUM_MAX: Final = 65_535
 
 
+class Gathering:
+    """A transport whose writes can be gathered: head and body of a reply go out in one call."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._held: list[bytes] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def hold(self) -> None:
+        """Keep what is written from now on."""
+        self._held = []
+
+    def release(self) -> None:
+        """Send it."""
+        held, self._held = self._held, None
+        if held:
+            self._transport.write(b"".join(held))
+
+    def write(self, data: bytes) -> None:
+        """Send or keep some bytes."""
+        if self._held is None:
+            self._transport.write(data)
+        else:
+            self._held.append(data)
+
+    def close(self) -> None:
+        """Close after what was written."""
+        self.release()
+        self._transport.close()
+
+
 class HttpWire(HttpToolsProtocol):
     """HTTP with a limit on the head of a request, and a way to close without answering."""
 
     head_bytes = 0
     is_in_head = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client is there."""
+        super().connection_made(Gathering(transport))  # type: ignore[arg-type]
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of a client."""
@@ -60,6 +97,14 @@ class HttpWire(HttpToolsProtocol):
         """Its head is whole."""
         self.is_in_head = False
         super().on_headers_complete()
+
+    def hold(self) -> None:
+        """Gather what is written until `release`."""
+        self.transport.hold()  # type: ignore[attr-defined]
+
+    def release(self) -> None:
+        """Send what was gathered."""
+        self.transport.release()  # type: ignore[attr-defined]
 
     def hang_up(self) -> None:
         """Close the connection without another byte."""
