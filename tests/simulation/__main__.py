@@ -7,6 +7,7 @@ simulated hours a minute of CPU held.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from tests.simulation.scenario import HOUR_MS, drawn_plan, shrunk_schedule, simu
 from tests.simulation.schedule import save
 
 REGRESSIONS = Path(__file__).resolve().parents[1] / "regressions"
+
+
+def told(line: str) -> None:
+    """Say it on stdout."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
@@ -39,17 +46,17 @@ def main() -> int:
         if not outcome.violations:
             continue
         broken += 1
-        print(f"seed {seed}: {len(outcome.violations)} violations: {outcome.violations[0]}")
+        told(f"seed {seed}: {len(outcome.violations)} violations: {outcome.violations[0]}")
         if not asked.naive:
             case = {"seed": seed, "horizon_ms": plan.horizon_ms}
             path = REGRESSIONS / f"small_client_{seed}.json"
             save(path, case, shrunk_schedule(plan, is_naive=False))
-            print(f"  kept: {path.name}")
+            told(f"  kept: {path.name}")
     used_s = cpu_s() - began_s
     hours = simulated_ms / HOUR_MS
-    print(f"effects: {dict(sorted(effects.items()))}")
-    print(f"reached: {dict(sorted(reached.items()))}")
-    print(
+    told(f"effects: {dict(sorted(effects.items()))}")
+    told(f"reached: {dict(sorted(reached.items()))}")
+    told(
         f"{asked.seeds} seeds, {broken} broken, {crashes} deaths, {steps} steps,"
         f" {hours:.1f} simulated hours in {used_s:.1f} s of CPU:"
         f" {hours / used_s * 60:.0f} hours per CPU-minute"
