@@ -28,7 +28,7 @@ REASONS: Mapping[str, str] = {
     "minTradeNtlRejected": "Order must have minimum value of $10.",
     "perpMarginRejected": "Insufficient margin to place order.",
     "reduceOnlyRejected": "Reduce only order would increase position.",
-    "badAloPxRejected": ("Post only order would have immediately matched, bbo was 0.0@0.0."),
+    "badAloPxRejected": ("Post only order would have immediately matched, bbo was {bid}@{ask}."),
     "iocCancelRejected": "Order could not immediately match against any resting orders.",
     "badTriggerPxRejected": "Invalid TP/SL price.",
     "marketOrderNoLiquidityRejected": "No liquidity available for market order.",
@@ -39,11 +39,13 @@ REASONS: Mapping[str, str] = {
         "Order would increase open interest while open interest is capped"
     ),
     "tooAggressiveAtOpenInterestCapRejected": (
-        "Order price is too aggressive while open interest is capped"
+        "Order rejected due to price more aggressive than oracle while at open interest cap"
     ),
     "openInterestIncreaseRejected": "Order would increase open interest too quickly",
     "oracleRejected": "Price too far from oracle",
-    "perpMaxPositionRejected": "Order would exceed the maximum position size at this leverage",
+    "perpMaxPositionRejected": (
+        "Order would cause position to exceed margin tier limit at current leverage"
+    ),
 }
 """The documented reasons of a refused order, and the venue's words."""
 

@@ -12,8 +12,7 @@ HEAD = """\
 
 What can be made to go wrong, by a schedule (`perpkit emulator --faults FILE`,
 `config/faults.example.yaml` is one) or while the venue runs (`POST /faults` of its control port
-takes the same keys as JSON). Their names are those of the fault catalogue that the trading system
-is tested against, where this place writes them `E:name`.
+takes the same keys as JSON). `config check` finds mistakes in a schedule.
 
 A fault is one mapping. `fault` names its kind; all other keys may be left out:
 
@@ -41,15 +40,16 @@ it, or that the state of the exchange became another. A fault that is over, or t
 what it did to the rules of the venue, and lets go of what it held back. With `--state` faults
 survive a kill like everything else.
 
-Money stays whole under every fault: those of the venue act by requests of other hands (a trader
+The books stay whole under every fault: those of the venue act by requests of other hands (a trader
 who takes liquidity first, a market that trades through a price), never by writing balances.
 """
 
 TAIL = """
 ## Reasons of `reject`
 
-The order is refused with these words, which the exchange itself says in the same case, and its
-status is that of its own checks; `text` gives any other words, for reasons that nobody knows yet.
+The order is refused with these words, which the exchange itself says in the same case, followed by
+the asset's number, and has the reason as its status. `text` gives any other words, for reasons that
+nobody knows yet; its status is `rejected`.
 
 """
 

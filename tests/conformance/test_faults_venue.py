@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -127,8 +128,13 @@ def test_every_documented_reason_can_be_had(scene: Scene) -> None:
         (refused,) = scene.buy()
         (taken,) = scene.buy()
 
-        assert refused["error"].startswith(words), reason
+        said, _, quoted = refused["error"].partition("bbo was ")
+        expected = f"{words} asset=0".partition("bbo was ")[0]
+        assert said == expected, reason
+        assert not quoted or re.fullmatch(r"112\d{3}@112\d{3}\. asset=0", quoted), quoted
         assert "filled" in taken
+    told = [one["status"] for one in scene.ask("historicalOrders", user=scene.user)]
+    assert [status for status in REASONS if told.count(status) != 1] == []
 
 
 @shows("reject")

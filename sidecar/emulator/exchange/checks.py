@@ -89,7 +89,7 @@ def _numbers(case: Case) -> Refusal | None:
     if spec.fault is not None:
         if spec.fault == TICK:
             return _no(case, "tickRejected", spec.fault)
-        return Refusal("rejected", spec.fault)
+        return Refusal(spec.fault_status, spec.fault)
     if spec.lots <= 0 and not case.is_position_tpsl:
         return Refusal("rejected", ZERO_SIZE)
     if spec.limit_ticks <= 0 or (spec.trigger is not None and spec.trigger.ticks <= 0):

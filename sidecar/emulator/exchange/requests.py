@@ -30,6 +30,8 @@ class OrderSpec(Struct, frozen=True):
     trigger: Trigger | None = None
     cloid: str | None = None
     fault: str | None = None
+    fault_status: str = "rejected"
+    """Status that a fault ends the order with."""
 
 
 class Place(Struct, frozen=True, tag=True):

@@ -20,6 +20,7 @@ from sidecar.emulator.exchange.requests import (
     Place,
 )
 from sidecar.emulator.exchange.state import Order, VenueState
+from sidecar.emulator.exchange.units import px_text
 from sidecar.emulator.faults.calls import lost
 from sidecar.emulator.faults.orders import (
     THROUGH_FRAC,
@@ -38,6 +39,8 @@ from sidecar.emulator.gateway.messages import HttpReply
 
 Outcome = Envelope | HttpReply
 HELD_MAX: Final = 10_000
+UNDOCUMENTED: Final = "rejected"
+"""Status of an order that is refused for a reason that has none of its own."""
 
 
 def _meets(act: Act, asset: int) -> bool:
@@ -157,7 +160,10 @@ def _targets(state: VenueState, envelope: Envelope) -> list[Order]:
 
 
 def _rejected(tally: Tally, act: Act, envelope: Envelope) -> Outcome:
-    words = act.active.word("text") or REASONS[act.active.word("reason")]
+    reason = act.active.word("reason")
+    words, status = act.active.word("text"), UNDOCUMENTED
+    if not words:
+        words, status = REASONS[reason], reason
 
     def refuse(spec: OrderSpec) -> OrderSpec:
         if spec.fault is not None or not _meets(act, spec.asset):
@@ -165,9 +171,22 @@ def _rejected(tally: Tally, act: Act, envelope: Envelope) -> Outcome:
         if not tally.strikes(act.active):
             return spec
         tally.effect(act.active)
-        return structs.replace(spec, fault=words)
+        # The words of the documented reasons name the asset, as those of the exchange do.
+        said = words if status == UNDOCUMENTED else _in_full(act.state, spec.asset, words)
+        return structs.replace(spec, fault=said, fault_status=status)
 
     return _with_orders(envelope, refuse)
+
+
+def _in_full(state: VenueState, asset: int, words: str) -> str:
+    """A documented reason with the best prices where it tells them, and the asset's number."""
+    coin = coin_of(state, asset)
+    assert coin is not None, asset
+    bid, ask = (
+        "none" if ticks is None else px_text(ticks, coin.size_decimals).removesuffix(".0")
+        for ticks in book.best(state, coin)
+    )
+    return f"{words.format(bid=bid, ask=ask)} asset={asset}"
 
 
 def _forestalled(tally: Tally, act: Act, envelope: Envelope) -> Outcome:

@@ -10,6 +10,7 @@ import pytest
 
 from schemas.fault_kinds import FAULT_KINDS, REASONS
 from schemas.fault_schedule import OPTION_KEYS, WHOM_KEYS, FaultSpec
+from sidecar.emulator.exchange import checks
 from sidecar.emulator.faults.actions import ACTIONS
 from sidecar.emulator.faults.answers import CHANGES
 from sidecar.emulator.faults.calls import AFTER, BEFORE
@@ -84,6 +85,15 @@ def alone_options(name: str, via: str) -> dict[str, object]:
     return {**FaultSpec.model_validate({"fault": name, "via": via}).options()}
 
 
-def test_the_documented_reasons_are_fourteen_and_have_words() -> None:
+def test_the_fourteen_documented_reasons_have_the_exchange_s_words() -> None:
     assert len(REASONS) == 14
-    assert all(REASONS.values())
+    assert REASONS["tickRejected"] == checks.TICK
+    assert REASONS["reduceOnlyRejected"] == checks.REDUCE_ONLY
+    assert REASONS["iocCancelRejected"] == checks.NO_MATCH
+    assert REASONS["badTriggerPxRejected"] == checks.BAD_TRIGGER
+    assert REASONS["marketOrderNoLiquidityRejected"] == checks.NO_LIQUIDITY
+    assert REASONS["positionIncreaseAtOpenInterestCapRejected"] == checks.CAPPED
+    assert REASONS["tooAggressiveAtOpenInterestCapRejected"] == checks.TOO_AGGRESSIVE
+    assert REASONS["openInterestIncreaseRejected"] == checks.TOO_QUICK
+    assert REASONS["oracleRejected"] == checks.FAR_FROM_ORACLE
+    assert {reason: REASONS[reason] for reason in checks.MARGIN_WORDS} == checks.MARGIN_WORDS
