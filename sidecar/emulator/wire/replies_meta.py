@@ -16,6 +16,7 @@ from sidecar.emulator.wire.view import View
 FIRST_TABLE_ID: Final = 50
 """Smaller ids are tables of a single tier with that leverage, which the venue does not list."""
 OPEN_INTEREST_CAP_USD: Final = 1_000_000_000
+HUNDREDTHS: Final = 100
 NEVER: Final = "1970-01-01T00:00:00"
 AUCTION_S: Final = 111_600
 
@@ -88,7 +89,7 @@ def perp_dexs(view: View, _: Nothing) -> Any:
 
 def _dex_entry(state: VenueState, dex: str) -> dict[str, Any]:
     coins = coins_of(state, dex)
-    scale_hundredths = coins[0].fee_scale_hundredths
+    scale_hundredths = coins[0].fee_scale_hundredths if coins else HUNDREDTHS
     deployer = "0x" + hashlib.sha256(f"deployer of {dex}".encode()).hexdigest()[:40]
     return {
         "name": dex,

@@ -43,12 +43,19 @@ def user_role(view: View, asked: OfUser) -> Any:
     address = asked.user.lower()
     account = view.state.accounts.get(address)
     if account is None:
-        if address in view.state.agent_of:
-            return {"role": "agent", "data": {"user": view.state.agent_of[address][0]}}
-        return {"role": "missing"}
+        master = _master_of(view, address)
+        return {"role": "agent", "data": {"user": master}} if master else {"role": "missing"}
     if account.role == "subAccount":
         return {"role": "subAccount", "data": {"master": account.master}}
     return {"role": account.role}
+
+
+def _master_of(view: View, address: str) -> str | None:
+    """Whose agent an address is, while it is valid."""
+    master, name = view.state.agent_of.get(address, ("", ""))
+    agent = account_of(view.state, master).agents.get(name)
+    is_valid = agent and agent.address == address and agent.valid_until_ms > view.now_ms
+    return master if is_valid else None
 
 
 def user_rate_limit(view: View, asked: OfUser) -> Any:

@@ -35,6 +35,25 @@ def test_everybody_has_a_role(user: str, role: dict[str, Any]) -> None:
     assert busy().ask("userRole", user=user) == role
 
 
+def test_an_agent_whose_time_is_over_is_nobody() -> None:
+    scene = busy()
+    scene.now_ms = NOW_MS + 30 * DAY_MS
+
+    assert scene.ask("userRole", user=NAMED_AGENT) == {"role": "missing"}
+
+
+def test_a_dex_whose_coins_are_not_listed_yet_is_named() -> None:
+    scene = busy()
+    for coin in scene.state.coins.values():
+        coin.is_listed = coin.dex != "xyz"
+
+    _, entry = scene.ask("perpDexs")
+
+    assert (entry["name"], entry["assetToStreamingOiCap"]) == ("xyz", [])
+    assert entry["deployerFeeScale"] == "1.0"
+    assert scene.ask("metaAndAssetCtxs", dex="xyz")[1] == []
+
+
 @pytest.mark.parametrize(
     ("used", "bought", "shown_used", "surplus"),
     [(147, 0, 147, 0), (147, 100, 47, 0), (147, 200, 0, 53), (20_000, 0, 20_000, 0)],
