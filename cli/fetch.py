@@ -17,6 +17,14 @@ FromVenue = Annotated[
         help="Fetch from the venue; a URL must be on this machine.",
     ),
 ]
+Clock = Annotated[
+    str,
+    typer.Option(
+        "--clock",
+        metavar="URL",
+        help="Venue: follow the time of an emulator, at its control address.",
+    ),
+]
 FromFile = Annotated[
     Path | None,
     typer.Option(
@@ -135,6 +143,7 @@ Edge = Annotated[
 
 def fetch(  # noqa: PLR0913
     venue: FromVenue = "",
+    clock: Clock = "",
     symbols: Symbols = VENUE_SYMBOLS,
     kind: Kind = "candles",
     interval: Interval = "1h",

@@ -8,9 +8,11 @@ from typing import Any
 
 from cli.options import VENUE_SYMBOLS
 from cli.output import Progress, echo_note, echo_result, echo_text, table_text
-from core.clock import SystemClock
+from core.clock import PacingClock, SystemClock
 from core.errors import UsageError
 from core.market.synthetic import market_spec
+from core.venue.address import parse_address
+from core.venue_clock import clock_for
 from pipelines.data_report import fetch_line
 from pipelines.fetch import FetchRequest, FetchResult, run
 from pipelines.fetch_resample import ResampleRequest, run_resample
@@ -24,6 +26,7 @@ class Given:
     """The options of `perpkit fetch`, each under its name there."""
 
     venue: str
+    clock: str
     symbols: str
     kind: str
     interval: str
@@ -99,7 +102,9 @@ def fetch_given(given: Given) -> None:
     _refuse_contradiction(given, is_other=is_other)
     longer = ResampleRequest(target=given.resample, **given.shared()) if given.resample else None
     if given.venue:
-        from_venue(given.venue_request(), longer, dry_run=given.dry_run, as_json=given.as_json)
+        clock = clock_for(given.clock, parse_address(given.venue))
+        request = given.venue_request()
+        from_venue(request, longer, clock, dry_run=given.dry_run, as_json=given.as_json)
     elif longer is not None and not is_other:
         from_stored(longer, as_json=given.as_json)
     else:
@@ -119,6 +124,7 @@ def _refuse_contradiction(given: Given, *, is_other: bool) -> None:
             hint="add --venue mainnet, or leave it out",
         )
     venue_only = {
+        "--clock": given.clock,
         "--symbols": given.symbols != VENUE_SYMBOLS,
         "--since": given.since,
         "--refetch": given.refetch,
@@ -138,7 +144,12 @@ def _refuse_contradiction(given: Given, *, is_other: bool) -> None:
 
 
 def from_venue(
-    request: VenueRequest, longer: ResampleRequest | None, *, dry_run: bool, as_json: bool
+    request: VenueRequest,
+    longer: ResampleRequest | None,
+    clock: PacingClock,
+    *,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Fetch from the venue, or show what that would cost."""
     from pipelines.fetch_venue import run_venue
@@ -149,10 +160,10 @@ def from_venue(
             hint=f"for example --interval 1m --resample {longer.target}",
         )
     if dry_run:
-        _show_plan(request, as_json=as_json)
+        _show_plan(request, clock, as_json=as_json)
         return
     with Progress(0, "fetch") as progress:
-        result = run_venue(request, SystemClock(), echo_note, progress)
+        result = run_venue(request, clock, echo_note, progress)
     for line in result.lines:
         echo_note(line)
     paths, warnings, data = list(result.paths), list(result.warnings), dict(result.data)
@@ -199,10 +210,10 @@ def _resampled(request: ResampleRequest) -> FetchResult:
     return made
 
 
-def _show_plan(request: VenueRequest, *, as_json: bool) -> None:
+def _show_plan(request: VenueRequest, clock: PacingClock, *, as_json: bool) -> None:
     from pipelines.fetch_plan import plan_rows, plan_venue
 
-    plan = plan_venue(request, SystemClock(), echo_note)
+    plan = plan_venue(request, clock, echo_note)
     if as_json:
         data = {
             "requests": [asdict(line) for line in plan.lines],

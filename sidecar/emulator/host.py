@@ -18,7 +18,7 @@ from sidecar.emulator.pace import Pace, VenueTime
 
 Note = Callable[[str], None]
 CUT: Final = 1006
-TRY_LATER: Final = 1013
+RESTARTS: Final = 1012
 INTERNAL: Final = 1011
 UNKEPT_STATUS: Final = 503
 
@@ -143,7 +143,7 @@ class Host:
     def end_all(self) -> None:
         """Close every session, as a venue that goes down does."""
         for session in list(self._wires):
-            self._end(session, TRY_LATER)
+            self._end(session, RESTARTS)
 
     def _send_later(self, frame: Frame) -> None:
         def send() -> None:

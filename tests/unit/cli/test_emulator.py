@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from core.clock import parse_utc_ms
 from core.market.synthetic import MarketSpec
+from core.store import candles
 from tests.commands import Shell, make_store
+from tests.emulator_process import emulator
 
 ONE = "0x" + "1" * 40
 TWO = "0x" + "2" * 40
@@ -105,3 +108,29 @@ def test_its_help_loads_nothing_heavy() -> None:
     )
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_another_command_fetches_by_its_clock(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell = Shell(tmp_path, capsys)
+    store = ("--store", tmp_path / "stores", "--root", tmp_path)
+    with emulator("--speed", "300", "--start", "2026-03-01T12:30", "--no-limits") as venue:
+        source = ("--venue", venue.ready["http"], "--clock", venue.ready["control"])
+        wanted = ("--symbols", "BTC", "--since", "1d", "--interval", "1h")
+
+        assert shell("fetch", *source, *wanted, *store) == 0, shell.err
+
+        bars = candles.load(tmp_path / "stores", "1h")
+        first_ms = parse_utc_ms("2026-02-28T13:00")
+        assert 0 <= int(bars.ts_open_ms[0]) - first_ms <= 2 * 3_600_000
+        assert 22 <= bars.bar_count <= 30
+
+
+def test_the_real_venue_takes_no_clock(shell: Shell) -> None:
+    assert shell("fetch", "--venue", "mainnet", "--clock", "http://127.0.0.1:1") == 2
+    assert "--clock follows an emulator's time, and the venue is mainnet" in shell.error()[0]
+    assert shell("fetch", "--venue", "http://127.0.0.1:1", "--clock", "http://10.0.0.1:1") == 2
+    assert "is no address on this machine" in shell.error()[0]
+    assert shell("fetch", "--synthetic", "--clock", "http://127.0.0.1:1") == 2
+    assert "--clock is for a fetch from the venue" in shell.error()[0]

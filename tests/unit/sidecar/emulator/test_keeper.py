@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import random
 import signal
@@ -13,11 +15,17 @@ import apsw
 import httpx
 import pytest
 
-from core.clock import sleep_s
+from core.clock import ManualClock, sleep_s
 from core.errors import HaltError, InputError, RefusedError
 from sidecar.emulator.exchange.requests import Envelope, Fund, Noop
+from sidecar.emulator.gateway.messages import HttpReply
+from sidecar.emulator.host import Host
 from sidecar.emulator.keeper import Keeper, Snapshot, open_keeper
-from tests.emulator_process import USER, Emulator, command, emulator, order
+from sidecar.emulator.markets import MarketOptions
+from sidecar.emulator.opening import EmulatorOptions, open_venue
+from sidecar.emulator.pace import VenueTime
+from sidecar.emulator.wire.signatures import sign_l1
+from tests.emulator_process import KEY, USER, Emulator, command, emulator, order
 
 MARKET = {"kind": "synthetic", "start_ms": 5}
 SNAPSHOT = Snapshot(now_ms=5, state=b"state", tape=b"{}", plane=b"plane", code="c0de")
@@ -119,6 +127,39 @@ def test_an_input_that_cannot_be_written_is_an_error_before_it_takes_effect(
 def fill(keeper: Keeper) -> None:
     for count in range(2_000):
         keeper.note(10 + count, NOOP)
+
+
+def test_an_action_is_refused_while_the_disk_is_full(tmp_path: Path) -> None:
+    market = MarketOptions(symbol_count=3, start="2026-01-01")
+    options = EmulatorOptions(market, speed=0.0, fund=(f"{USER}=10000",), limits_on=False)
+    notes: list[str] = []
+    with open_keeper(tmp_path / "state") as keeper:
+        opened = open_venue(options, keeper, ManualClock(0), notes.append)
+        gateway = opened.gateway
+        host = Host(gateway, VenueTime(gateway.now_ms, 0.0, float), notes.append, may_slip=True)
+        gateway.on_input = keeper.note
+        action = order(0, "50000", "0.01")
+        signed = {"action": action, "nonce": gateway.now_ms}
+        signed["signature"] = sign_l1(action, KEY, gateway.now_ms)
+        body = json.dumps(signed).encode()
+        pages = int(keeper._connection.execute("PRAGMA page_count").get)
+        keeper._connection.execute(f"PRAGMA max_page_count={pages}").fetchall()
+        with pytest.raises(InputError):
+            fill(keeper)
+
+        replies = [asyncio.run(answer(host, body)) for _ in range(2)]
+        assert [reply.status for reply in replies] == [503, 503]
+        assert b"Not accepted" in replies[0].body
+        assert gateway.state.accounts[USER].open_oids == []
+        assert len(notes) == 1
+
+        keeper._connection.execute("PRAGMA max_page_count=100000").fetchall()
+        reply = asyncio.run(answer(host, body))
+        assert (reply.status, b"resting" in reply.body) == (200, True)
+
+
+async def answer(host: Host, body: bytes) -> HttpReply:
+    return await host.post("127.0.0.1", "POST", "/exchange", "application/json", body)
 
 
 def started(path: Path, *options: str) -> tuple[str, ...]:

@@ -122,6 +122,15 @@ def test_an_unknown_coin_cuts_the_stream_without_a_closing_frame(venue: Emulator
     assert caught.value.rcvd is None
 
 
+def test_a_message_that_is_too_long_ends_its_stream_with_1009(venue: Emulator) -> None:
+    with pytest.raises(websockets.ConnectionClosedError) as caught:
+        asyncio.run(frames(venue.ready["ws"], {"method": "x" * (5 * MEGABYTE)}, 1))
+
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 1009
+    assert post(venue, b'{"type": "allMids"}')[0] == 200
+
+
 def test_another_path_is_no_stream(venue: Emulator) -> None:
     with pytest.raises(websockets.InvalidStatus, match="404"):
         asyncio.run(frames(venue.ready["ws"] + "x", {}, 1))
@@ -200,6 +209,23 @@ def test_a_slow_reader_is_dropped_and_others_keep_their_pace(tmp_path: Path) -> 
     assert "is dropped: its client does not read" in (tmp_path / "err").read_text()
     assert len(waits) > 100
     assert max(waits) < 0.5
+
+
+async def told_of_the_end(running: Emulator) -> int:
+    """The code with which a venue that is stopped closes a stream."""
+    async with websockets.connect(running.ready["ws"], proxy=None) as stream:
+        await stream.send('{"method": "ping"}')
+        await stream.recv()
+        running.process.terminate()
+        with suppress(websockets.ConnectionClosed):
+            await stream.recv()
+        return stream.close_code or 0
+
+
+def test_streams_are_told_that_it_ends() -> None:
+    with emulator() as running:
+        assert asyncio.run(told_of_the_end(running)) == 1012
+        assert running.process.wait(timeout=5) == 143
 
 
 @pytest.mark.parametrize(
