@@ -12,7 +12,8 @@ Declared here:
     artifact          the envelope, Body, and the metadata of a run
     fetch  replay  sweep  validation  deployment  state  compare
                       reports and specs of the commands, limits of the gates, exported state
-    fault_kinds       what can go wrong at the emulated venue
+    fault_kind        what a kind of fault of the emulated venue is
+    fault_kinds       all of them, from fault_kinds_clients and fault_kinds_venue
     fault_schedule    the YAML file that says what does, and when
     kinds             the table kind -> class
     specs             the table of YAML kinds

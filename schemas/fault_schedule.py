@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from schemas.base import Group, Strict, Value
-from schemas.fault_kinds import FAULT_KINDS, PROXY_OPTIONS, REASONS, FaultKind
+from schemas.fault_kind import PROXY_OPTIONS, REASONS, FaultKind
+from schemas.fault_kinds import FAULT_KINDS
 from schemas.faults import nearest
 
 FAULTS_MAX = 1_000

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.fault_kinds import FAULT_KINDS, PROXY_OPTIONS, REASONS, ROOMS, FaultKind
+from schemas.fault_kind import PROXY_OPTIONS, REASONS, ROOMS, FaultKind
+from schemas.fault_kinds import FAULT_KINDS
 from schemas.render_yaml import word
 
 HEAD = """\

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.fault_kinds import REASONS
+from schemas.fault_kind import REASONS
 from sidecar.emulator.exchange import margin
 from sidecar.emulator.exchange.requests import ApproveAgent
 from tests.fault_scene import BTC, HOUR_MS, MINUTE_MS, SECOND_MS, SELL_PX, Scene, shows

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import structs
 
-from schemas.fault_kinds import REASONS
+from schemas.fault_kind import REASONS
 from sidecar.emulator.exchange import book, endings
 from sidecar.emulator.exchange.leverages import coin_of
 from sidecar.emulator.exchange.requests import (

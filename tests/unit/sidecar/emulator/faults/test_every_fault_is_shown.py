@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.fault_kinds import FAULT_KINDS, REASONS
+from schemas.fault_kind import REASONS
+from schemas.fault_kinds import FAULT_KINDS
 from schemas.fault_schedule import OPTION_KEYS, WHOM_KEYS, FaultSpec
 from sidecar.emulator.exchange import checks
 from sidecar.emulator.faults.actions import ACTIONS
