@@ -264,6 +264,7 @@ def test_c1_replies_are_plain_and_say_nothing_of_limits(venue: Emulator) -> None
     url = venue.ready["http"] + "/info"
     headers = {"accept-encoding": "gzip, deflate, br"}
     question = {"type": "userRole", "user": USER}
+    venue.control("POST", "/clock/advance", {"ms": 60_000})
 
     replies = [venue.client.post(url, json=question, headers=headers) for _ in range(21)]
 
