@@ -106,7 +106,7 @@ def _begin(options: EmulatorOptions, clock: Clock, code: str) -> Opened:
     plane = make_plane(schedule, state.now_ms, options.market.seed)
     gateway = Gateway(state, tape, plane, options.network)
     _set_up(gateway, options, is_new=True)
-    return Opened(gateway, _identity(tape), code)
+    return Opened(gateway, _identity(tape, options), code)
 
 
 def _resume(
@@ -231,9 +231,10 @@ def parse_user(text: str, option: str) -> str:
     return address
 
 
-def _identity(tape: Tape) -> dict[str, Any]:
+def _identity(tape: Tape, options: EmulatorOptions) -> dict[str, Any]:
     """What a state file is of, as it is after a way through JSON."""
-    return dict(msgspec.json.decode(msgspec.json.encode(tape.identity())))
+    known = {"rebase": options.market.rebase, **tape.identity()}
+    return dict(msgspec.json.decode(msgspec.json.encode(known)))
 
 
 def _same_tape(options: EmulatorOptions, identity: dict[str, Any], path: Path) -> Tape:
@@ -246,8 +247,15 @@ def _same_tape(options: EmulatorOptions, identity: dict[str, Any], path: Path) -
             at=str(path),
             hint=f"leave out --start; or {ANOTHER}",
         )
-    tape = tape_from(options.market, start_ms)
-    found = _identity(tape)
+    try:
+        tape = tape_from(options.market, start_ms)
+    except InputError as error:
+        raise InputError(
+            f"the market of the state file cannot be had: {error.what}",
+            at=f"{path}; {error.at}",
+            hint=f"start it with the options and the store that it began with; or {ANOTHER}",
+        ) from error
+    found = _identity(tape, options)
     for key in sorted({*identity, *found}):
         if identity.get(key) != found.get(key):
             raise InputError(

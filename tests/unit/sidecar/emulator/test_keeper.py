@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -17,6 +18,7 @@ import pytest
 
 from core.clock import ManualClock, sleep_s
 from core.errors import HaltError, InputError, RefusedError
+from core.market.synthetic import MarketSpec
 from sidecar.emulator.exchange.requests import Envelope, Fund, Noop
 from sidecar.emulator.gateway.messages import HttpReply
 from sidecar.emulator.host import Host
@@ -25,6 +27,7 @@ from sidecar.emulator.markets import MarketOptions
 from sidecar.emulator.opening import EmulatorOptions, open_venue
 from sidecar.emulator.pace import VenueTime
 from sidecar.emulator.wire.signatures import sign_l1
+from tests.commands import make_store
 from tests.emulator_process import KEY, USER, Emulator, command, emulator, order
 
 MARKET = {"kind": "synthetic", "start_ms": 5}
@@ -268,3 +271,62 @@ def test_two_emulators_on_one_file_and_other_markets_are_refused(tmp_path: Path)
     code, said = refused(*started(path, "--seed", "2"))
     assert code == 3
     assert "the state file is of another market: seed was 1, and is 2 now" in said
+
+
+def options_of(state: Path, **market: object) -> EmulatorOptions:
+    chosen = MarketOptions(symbol_count=3, **market)  # type: ignore[arg-type]
+    return EmulatorOptions(chosen, speed=0.0, state=state, fund=(f"{USER}=1000",))
+
+
+def opened_with(path: Path, options: EmulatorOptions) -> list[str]:
+    """What is said while a venue is opened on a state file."""
+    notes: list[str] = []
+    with open_keeper(path) as keeper:
+        open_venue(options, keeper, ManualClock(1_780_000_000_000), notes.append)
+    return notes
+
+
+def test_a_venue_over_a_store_goes_on_over_the_same_store_alone(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    for seed in (3, 4):
+        spec = MarketSpec(seed=seed, symbol_count=6, bar_count=300)
+        make_store(tmp_path / f"stores{seed}", spec)
+    three, four = tmp_path / "stores3", tmp_path / "stores4"
+
+    assert opened_with(path, options_of(path, store=three, rebase=True)) == []
+    (said,) = opened_with(path, options_of(path, store=three, rebase=True))
+    assert said.startswith(f"resumed {path} at 2026-")
+    for other in ({"store": four, "rebase": True}, {"store": three}, {}):
+        with pytest.raises(InputError, match="the state file"):
+            opened_with(path, options_of(path, **other))
+    assert opened_with(path, options_of(path, store=three, rebase=True)) == [said]
+
+
+def test_money_of_the_command_line_comes_once(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    options = options_of(path, start="2026-01-01")
+    for _ in range(2):
+        opened_with(path, options)
+    more = replace(options, fund=(f"{USER}=1000", f"0x{'4' * 40}=5"))
+
+    with open_keeper(path) as keeper:
+        state = open_venue(more, keeper, ManualClock(0), [].append).gateway.state
+
+    assert state.accounts[USER].cash_micros == 1_000_000_000
+    assert state.accounts[f"0x{'4' * 40}"].cash_micros == 5_000_000
+
+
+def test_inputs_of_another_build_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    options = options_of(path, start="2026-01-01")
+    opened_with(path, options)
+    with open_keeper(path) as keeper:
+        kept = keeper.load().snapshot
+        keeper.save(replace(kept, code="another"))
+        keeper.note(kept.now_ms + 1, Fund(USER, 5))
+
+    with pytest.raises(InputError, match="1 inputs that another perpkit took"):
+        opened_with(path, options)
+    with open_keeper(path) as keeper:
+        keeper.save(replace(kept, code="another"))
+    assert len(opened_with(path, options)) == 1
