@@ -49,7 +49,7 @@ demo-venue: $(STAMP) ## Start the emulator, trade on it through the official SDK
 
 .PHONY: test
 test: $(STAMP) ## Run the tests, but for the long proofs
-	@$(BIN)/python -m pytest -q -m "not proof and not gpu"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not proof and not gpu"
 
 .PHONY: check
 check: $(STAMP) lint type ## Lint, types, import contracts, generated files, house rules
