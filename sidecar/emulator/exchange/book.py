@@ -143,16 +143,23 @@ def levels(state: VenueState, coin: Coin, count: int) -> tuple[list[Level], list
     )
 
 
-def _average_ticks(levels_: Iterator[Level], notional_micros: int) -> int | None:
+def _depths(state: VenueState, coin: Coin, *, is_bid: bool) -> Iterator[tuple[int, int]]:
+    """(ticks, lots) of each level of a side, best first."""
+    if not (coin.bids.prices or coin.asks.prices):
+        return liquidity.walk(state.seed, coin, is_bid=is_bid)
+    return ((level.ticks, level.lots) for level in side_levels(state, coin, is_bid=is_bid))
+
+
+def _average_ticks(depths: Iterator[tuple[int, int]], notional_micros: int) -> int | None:
     """Average price of taking so much from a side, or as much as there is."""
     left = notional_micros
     lots = micros = 0
-    for level in levels_:
-        took = min(level.lots, max(1, left // level.ticks))
+    for ticks, there in depths:
+        took = min(there, max(1, left // ticks))
         lots += took
-        micros += took * level.ticks
-        left -= took * level.ticks
-        if left < level.ticks:
+        micros += took * ticks
+        left -= took * ticks
+        if left < ticks:
             break
     return round(micros / lots) if lots else None
 
@@ -162,6 +169,6 @@ def impact_ticks(
 ) -> tuple[int | None, int | None]:
     """Average prices of selling and of buying so much at once: impact bid and impact ask."""
     return (
-        _average_ticks(side_levels(state, coin, is_bid=True), notional_micros),
-        _average_ticks(side_levels(state, coin, is_bid=False), notional_micros),
+        _average_ticks(_depths(state, coin, is_bid=True), notional_micros),
+        _average_ticks(_depths(state, coin, is_bid=False), notional_micros),
     )
