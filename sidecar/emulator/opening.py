@@ -138,7 +138,6 @@ def _replay(gateway: Gateway, kept: Kept, note: Note) -> None:
     """Everything that happened since the snapshot, once more."""
     spoken_s = monotonic_s()
     for count, (now_ms, request) in enumerate(kept.inputs):
-        run_to(gateway, now_ms)
         gateway.apply(now_ms, request)
         gateway.frames()
         if monotonic_s() - spoken_s > SPOKEN_S:

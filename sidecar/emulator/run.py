@@ -149,7 +149,6 @@ async def _serve(
         servers[1].serve([ports.control]),
     ]
     if saving is not None and keeper is not None:
-        saving.reserve()
         host.gateway.on_input = keeper.note
         host.on_clock, host.on_change = saving.reserve, saving.save
         works.append(saving.run())
