@@ -224,7 +224,7 @@ def _interest(case: Case) -> Refusal | None:
             return _no(case, "tooAggressiveAtOpenInterestCapRejected", TOO_AGGRESSIVE)
         return None
     more = max(0, abs(after) - abs(held))
-    if (coin.open_interest_lots + more) * coin.mark_ticks > cap:
+    if (coin.interest_lots() + more) * coin.mark_ticks > cap:
         return _no(case, "openInterestIncreaseRejected", TOO_QUICK)
     return None
 

@@ -26,7 +26,7 @@ def is_crossing(state: VenueState, coin: Coin, ticks: int, *, is_buy: bool) -> b
 def is_capped(coin: Coin) -> bool:
     """Is open interest at its cap?"""
     cap = coin.open_interest_cap_micros
-    return cap is not None and coin.open_interest_lots * coin.mark_ticks >= cap
+    return cap is not None and coin.interest_lots() * coin.mark_ticks >= cap
 
 
 def fill(state: VenueState, now_ms: int, maker: Order, lots: int, events: list[Event]) -> None:

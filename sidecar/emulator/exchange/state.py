@@ -144,6 +144,8 @@ class Coin(Struct):
     funding: list[tuple[int, float, float]] = field(default_factory=list)
     """(stamp ms, rate per hour, premium), ascending."""
     open_interest_lots: int = 0
+    background_interest_lots: int = 0
+    """Open interest that the background market has among itself since before the start."""
     hour_volumes: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Lots and micros traded by hour (ms of its start), the last 24 kept."""
     hour_ms: int = 0
@@ -160,6 +162,10 @@ class Coin(Struct):
     """The newest, oldest first; bounded."""
     bars: dict[str, list[Bar]] = field(default_factory=dict)
     """Bars by interval since the start of the venue; older ones are the tape's."""
+
+    def interest_lots(self) -> int:
+        """Open interest as the venue shows it: that of all accounts and the background's own."""
+        return self.open_interest_lots + self.background_interest_lots
 
 
 class PublicTrade(Struct, frozen=True):

@@ -115,6 +115,8 @@ def _begin(market: Market, index: int, coin: Coin, moves: list[tuple[int, Move]]
             lots + newest.lots,
             micros + newest.lots * newest.close_ticks,
         )
+    # Recorded perpetuals hold about as much open as half a day trades.
+    coin.background_interest_lots = sum(lots for lots, _ in coin.hour_volumes.values()) // 2
     _price(market, index, coin, hourly)
     if moves:
         last = moves[-1][1]

@@ -87,7 +87,7 @@ def context(state: VenueState, coin: Coin, now_ms: int) -> dict[str, Any]:
     is_dead = not is_live(coin)
     return {
         "funding": "0.0" if is_dead else rate_text(coin.funding_rate_1h),
-        "openInterest": coin_size(coin, 0 if is_dead else coin.open_interest_lots),
+        "openInterest": coin_size(coin, 0 if is_dead else coin.interest_lots()),
         "prevDayPx": coin_px(coin, coin.prev_day_ticks),
         "dayNtlVlm": usd_text(day_micros),
         "premium": None if mid_px is None else rate_text(coin.premium_last),

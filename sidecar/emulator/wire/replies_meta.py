@@ -137,7 +137,7 @@ def at_cap(state: VenueState, dex: str | None) -> list[str]:
         coin.name
         for coin in coins_of(state, dex)
         if coin.open_interest_cap_micros is not None
-        and coin.open_interest_lots * coin.mark_ticks >= coin.open_interest_cap_micros
+        and coin.interest_lots() * coin.mark_ticks >= coin.open_interest_cap_micros
     ]
 
 
