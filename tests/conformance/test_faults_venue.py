@@ -246,6 +246,20 @@ def test_the_least_value_rises(scene: Scene) -> None:
     assert "filled" in scene.buy()[0]
 
 
+@shows("min_ntl")
+@pytest.mark.parametrize("first_ends_s", [10, 30])
+def test_two_faults_of_one_rule_end_in_any_order(scene: Scene, first_ends_s: int) -> None:
+    scene.fault("min_ntl", usd=2_000.0, for_s=first_ends_s)
+    scene.fault("min_ntl", usd=5_000.0, for_s=20)
+    rules = scene.box.gateway.state.rules
+
+    seen = []
+    for _ in range(4):
+        seen.append(rules.min_order_micros // 1_000_000)
+        scene.box.pass_ms(10 * SECOND_MS)
+    assert seen == [5_000, 5_000, 2_000 if first_ends_s == 30 else 10, 10]
+
+
 @shows("oracle")
 def test_the_band_around_the_oracle_narrows(scene: Scene) -> None:
     scene.fault("oracle", for_s=30)

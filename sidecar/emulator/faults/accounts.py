@@ -20,7 +20,7 @@ from sidecar.emulator.exchange.requests import (
     ScheduleCancel,
     SetLeverage,
 )
-from sidecar.emulator.exchange.state import Account, MarginMode, Order
+from sidecar.emulator.exchange.state import MarginMode, Order
 from sidecar.emulator.exchange.units import MICROS_PER_USD, px_decimals, px_step_ticks
 from sidecar.emulator.faults.orders import (
     Act,
@@ -98,30 +98,31 @@ def _agent_gone(act: Act) -> bool:
 
 def _foreign_order(act: Act) -> bool:
     """Signed by an agent of the user, with a nonce that is the next one."""
-    found = False
-    for account in act.users()[:1]:
-        signer = next((agent.address for agent in account.agents.values()), account.address)
-        known = act.state.signers.get(signer)
-        last = known.nonces[-1] if known is not None and known.nonces else 0
-        digest = blake2b(f"{act.active.number}:{act.active.seen}".encode(), digest_size=15)
-        place = _placed(act, account, f"{FOREIGN_PREFIX}{digest.hexdigest()}")
-        envelope = Envelope(place, signer, max(act.now_ms, last + 1))
-        found |= filled_lots(act.apply(act.now_ms, envelope)) > 0
-    return found
+    digest = blake2b(f"{act.active.number}:{act.active.seen}".encode(), digest_size=15)
+    place = _placed(act, f"{FOREIGN_PREFIX}{digest.hexdigest()}")
+    if place is None:
+        return False
+    agents = act.state.accounts[place.user].agents
+    signer = next((agent.address for agent in agents.values()), place.user)
+    known = act.state.signers.get(signer)
+    last = known.nonces[-1] if known is not None and known.nonces else 0
+    envelope = Envelope(place, signer, max(act.now_ms, last + 1))
+    return filled_lots(act.apply(act.now_ms, envelope)) > 0
 
 
 def _own_hand(act: Act) -> bool:
-    return True in [
-        filled_lots(act.apply(act.now_ms, _placed(act, account, None))) > 0
-        for account in act.users()[:1]
-    ]
+    place = _placed(act, None)
+    return place is not None and filled_lots(act.apply(act.now_ms, place)) > 0
 
 
-def _placed(act: Act, account: Account, cloid: str | None) -> Place:
-    coin = act.coins()[0]
+def _placed(act: Act, cloid: str | None) -> Place | None:
+    """An order at the market for the first of the users; None when nobody or nothing trades."""
+    users, coins = act.users(), act.coins()
+    if not users or not coins:
+        return None
     is_buy = bool(act.active.options["is_buy"])
-    lots = lots_of(coin, act.active.number_of("usd"))
-    return Place(account.address, (at_market(coin, lots, is_buy=is_buy, cloid=cloid),))
+    lots = lots_of(coins[0], act.active.number_of("usd"))
+    return Place(users[0].address, (at_market(coins[0], lots, is_buy=is_buy, cloid=cloid),))
 
 
 def _sibling(act: Act) -> bool:

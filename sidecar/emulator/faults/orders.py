@@ -13,7 +13,7 @@ from sidecar.emulator.exchange.requests import Fund, Move, Moved, OrderSpec, Pla
 from sidecar.emulator.exchange.state import BACKSTOP, HOUSE, Account, Coin, VenueState
 from sidecar.emulator.exchange.units import MICROS_PER_USD, px_step_ticks
 from sidecar.emulator.faults.sights import Apply
-from sidecar.emulator.faults.state import Active
+from sidecar.emulator.faults.state import Active, HeldRule
 
 STRANGER: Final = "0x" + "0" * 38 + "f0"
 """The other trader, who takes what a client wanted."""
@@ -34,6 +34,7 @@ class Act(Struct):
     now_ms: int
     state: VenueState
     apply: Apply
+    rules: dict[str, HeldRule]
 
     def users(self) -> list[Account]:
         """The accounts that it is about: one, or all clients."""

@@ -13,6 +13,7 @@ from sidecar.emulator.faults.garbling import garbled_text
 from sidecar.emulator.faults.sights import Sight
 from sidecar.emulator.faults.state import Active, Copy, HeldText
 from sidecar.emulator.faults.tally import Tally
+from sidecar.emulator.faults.waiting import QUEUED
 
 USER_CHANNELS: Final = frozenset(
     {
@@ -54,7 +55,7 @@ class Passing:
 
     def held(self) -> list[HeldText]:
         """The texts that do not go now."""
-        number = 0 if self.holder is None else self.holder.number
+        number = QUEUED if self.holder is None else self.holder.number
         return [
             HeldText(number, self.sight.session, text, self.at_ms, self.waits_for_next)
             for text in self.texts

@@ -128,8 +128,10 @@ class Plane:
         """
         if self._is_idle:
             return
+        was_busy = bool(self.state.endings or self.state.requests)
         self._timetable.run(now_ms, state, apply)
-        self._prune(now_ms)
+        if self._prune(now_ms) or was_busy:
+            self._arrange()
 
     def catch_up(self, until_ms: int, state: VenueState) -> None:
         """Take for done what faults did to the exchange up to a time, which lies in its journal.
@@ -220,7 +222,7 @@ class Plane:
         for active in self._actions:
             if not meets_call(active, now_ms, self._about(call, active)):
                 continue
-            act = Act(active, now_ms, state, apply)
+            act = Act(active, now_ms, state, apply, self.state.rules)
             taken = ACTIONS[active.fault](self._tally, act, envelope)
             if isinstance(taken, HttpReply):
                 return taken
@@ -301,8 +303,8 @@ class Plane:
             return call
         return structs.replace(call, coin=active.coin)
 
-    def _prune(self, now_ms: int) -> None:
-        """Forget faults that are over."""
+    def _prune(self, now_ms: int) -> bool:
+        """Whether faults that are over were forgotten."""
         over = [
             active
             for active in self.state.actives
@@ -310,8 +312,7 @@ class Plane:
         ]
         for active in over:
             self.state.actives.remove(active)
-        if over:
-            self._arrange()
+        return bool(over)
 
     def _arrange(self) -> None:
         """Sort the faults by the hooks at which they act."""

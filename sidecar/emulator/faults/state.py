@@ -47,9 +47,7 @@ class Active(Struct):
     is_on: bool = False
     """Whether the venue was changed and is to be changed back."""
     was: dict[str, int | float | bool | None] = field(default_factory=dict)
-    """What it was before, by the name of what was changed."""
-    tiers_were: dict[str, list[Tier]] = field(default_factory=dict)
-    """The same of margin tiers."""
+    """What it was before, by the name of what was changed; rules of the venue are not in it."""
     free_ms: dict[str, int] = field(default_factory=dict)
     """When the last bytes on their way to a client have arrived."""
 
@@ -68,6 +66,20 @@ class Active(Struct):
     def is_in_force(self, now_ms: int) -> bool:
         """Whether this is its time."""
         return self.from_ms <= now_ms and (self.to_ms is None or now_ms < self.to_ms)
+
+
+Rule = int | float | bool | None | list[Tier]
+
+
+class HeldRule(Struct):
+    """A rule of the venue that faults changed: what it was, and what each of them made of it.
+
+    The last one in force decides, whichever of them ends first.
+    """
+
+    original: Rule
+    changes: list[tuple[int, Rule]] = field(default_factory=list)
+    """(number of the fault, value), in the order in which they began."""
 
 
 class HeldText(Struct):
@@ -112,6 +124,8 @@ class PlaneState(Struct):
     """When each session that is there began."""
     wire_ms: dict[int, int] = field(default_factory=dict)
     """By session, when the last of what was held back regardless of its stream arrives."""
+    rules: dict[str, HeldRule] = field(default_factory=dict)
+    """By `coin.field`, or `.field` of the venue."""
     endings: list[Active] = field(default_factory=list)
     """Faults that were taken back while what they changed was still changed."""
     answers: dict[str, bytes] = field(default_factory=dict)

@@ -48,10 +48,10 @@ class Timetable:
         self._take_held(now_ms, apply)
         ending, self._state.endings = self._state.endings, []
         for active in ending:
-            TURNS[active.fault].off(Act(active, now_ms, venue, apply))
+            TURNS[active.fault].off(Act(active, now_ms, venue, apply, self._state.rules))
         for active in list(self._state.actives):
             if active.fault in TURNS:
-                self._turn(Act(active, now_ms, venue, apply))
+                self._turn(Act(active, now_ms, venue, apply, self._state.rules))
 
     def _take_held(self, now_ms: int, apply: Apply) -> None:
         for held in [one for one in self._state.requests if one.at_ms <= now_ms]:

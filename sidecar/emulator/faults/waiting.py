@@ -11,6 +11,10 @@ TEXTS_MAX: Final = 20_000
 """Most messages held back for one session; one that needs more is cut, as a full pipe would be."""
 
 
+QUEUED: Final = 0
+"""In place of a fault's number: held back by nothing but what was before it."""
+
+
 class Waiting:
     """Keeps `PlaneState.texts`: each session's messages in the order in which they were made."""
 
@@ -67,10 +71,10 @@ class Waiting:
         return [Parcel(session, text.text) for text in gone]
 
     def let_go(self, number: int) -> None:
-        """What a fault held back goes at once."""
+        """What a fault held back goes at once, and so does what only queued behind it."""
         for mine in self._state.texts.values():
             for text in mine:
-                if text.number == number:
+                if text.number in (number, QUEUED):
                     text.at_ms = 0
         self._state.wire_ms.clear()
         self._look()
