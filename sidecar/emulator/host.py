@@ -58,6 +58,8 @@ class Host:
         """What the shell did by itself."""
         self.on_clock: Callable[[], None] = _nothing
         """Told when the operator moved the clock, or changed its speed."""
+        self.on_flush: Callable[[], None] = _nothing
+        """Told when a call into the gateway is over."""
         self.on_change: Callable[[], None] = _nothing
         """Told when the operator changed what no input tells of: the faults."""
         self._wires: dict[int, Wire | None] = {}
@@ -138,6 +140,7 @@ class Host:
                 self._end(frame.session, frame.close_code or CUT)
         for session, ready in texts.items():
             self._push(session, ready)
+        self.on_flush()
         self.pace.look()
 
     def end_all(self) -> None:

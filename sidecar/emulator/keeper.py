@@ -32,12 +32,15 @@ TABLES: Final = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS snapshot (
   id INTEGER PRIMARY KEY CHECK (id = 1), now_ms INTEGER NOT NULL, state BLOB NOT NULL,
-  tape BLOB NOT NULL, plane BLOB NOT NULL, code TEXT NOT NULL, sha256 BLOB NOT NULL);
+  tape BLOB NOT NULL, code TEXT NOT NULL, sha256 BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS plane (
+  id INTEGER PRIMARY KEY CHECK (id = 1), data BLOB NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS journal (
   seq INTEGER PRIMARY KEY, now_ms INTEGER NOT NULL, input BLOB NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS reserved (id INTEGER PRIMARY KEY CHECK (id = 1), until_ms INTEGER);
 """
 INPUT: Final = "INSERT INTO journal (seq, now_ms, input, crc) VALUES (?, ?, ?, ?)"
+PLANE: Final = "INSERT OR REPLACE INTO plane VALUES (1, ?, ?)"
 RESERVE: Final = "INSERT OR REPLACE INTO reserved VALUES (1, ?)"
 CHECKPOINT_PAGES: Final = 4_000
 ANOTHER: Final = "give --state another file, or move this one away"
@@ -52,7 +55,10 @@ class Input(Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The venue at one instant; `tape` and `plane` are what these gave as plain values."""
+    """The venue at one instant; `tape` and `plane` are what these gave as plain values.
+
+    The plane is always the newest: what its faults did to the exchange is among the inputs.
+    """
 
     now_ms: int
     state: bytes
@@ -98,16 +104,20 @@ class Keeper:
         """All that was kept.  Raises HaltError when a part is not as it was written."""
         with reported(self.path), transaction(self._connection, "DEFERRED"):
             found = self._connection.execute(
-                "SELECT now_ms, state, tape, plane, code, sha256 FROM snapshot"
+                "SELECT now_ms, state, tape, code, sha256 FROM snapshot"
             ).fetchone()
+            plane = self._connection.execute("SELECT data, crc FROM plane").fetchone()
             rows = self._connection.execute(
                 "SELECT seq, now_ms, input, crc FROM journal ORDER BY seq"
             ).fetchall()
             until_ms = self._connection.execute("SELECT until_ms FROM reserved").get or 0
         if found is None:
             raise self._damaged("it has no snapshot")
-        snapshot = Snapshot(*found[:5])
-        if _digest(snapshot) != found[5]:
+        if plane is None or zlib.crc32(plane[0]) != plane[1]:
+            raise self._damaged("its faults are not as they were written")
+        now_ms, state, tape, code, digest = found
+        snapshot = Snapshot(now_ms, state, tape, plane[0], code)
+        if _digest(snapshot) != digest:
             raise self._damaged("its snapshot is not as it was written")
         inputs = [self._decoded(first + 1, row) for first, row in enumerate(rows)]
         self._seq = self.input_count = len(rows)
@@ -125,6 +135,11 @@ class Keeper:
             self._connection.execute(INPUT, (seq, now_ms, data, _crc(seq, now_ms, data)))
         self._seq = seq
         self.input_count += 1
+
+    def note_plane(self, plane: bytes) -> None:
+        """The faults are others than in the snapshot: some acted."""
+        with reported(self.path):
+            self._connection.execute(PLANE, (plane, zlib.crc32(plane)))
 
     def reserve(self, until_ms: int) -> None:
         """After a restart time goes on from there: clients may have seen all that is before."""
@@ -144,16 +159,16 @@ class Keeper:
 
     def _write(self, snapshot: Snapshot) -> None:
         self._connection.execute(
-            "INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?, ?, ?, ?)",
             (
                 snapshot.now_ms,
                 snapshot.state,
                 snapshot.tape,
-                snapshot.plane,
                 snapshot.code,
                 _digest(snapshot),
             ),
         )
+        self._connection.execute(PLANE, (snapshot.plane, zlib.crc32(snapshot.plane)))
         self._connection.execute("DELETE FROM journal")
         self._connection.execute(RESERVE, (snapshot.now_ms,))
 
@@ -250,7 +265,7 @@ def code_identity(folder: Path) -> str:
 
 def _digest(snapshot: Snapshot) -> bytes:
     digest = sha256(f"{snapshot.now_ms} {snapshot.code} {len(snapshot.state)}".encode())
-    for part in (snapshot.state, snapshot.tape, snapshot.plane):
+    for part in (snapshot.state, snapshot.tape):
         digest.update(part)
     return digest.digest()
 

@@ -18,10 +18,12 @@ import uvloop
 from core.clock import MS_PER_S, Clock, monotonic_s, utc_iso
 from core.errors import InputError, PerpkitError, UsageError, VenueError
 from sidecar.emulator.control import control_app
+from sidecar.emulator.exchange.requests import Envelope, Request
 from sidecar.emulator.host import Host, HostClock, Note
 from sidecar.emulator.keeper import Keeper, open_keeper
 from sidecar.emulator.opening import EmulatorOptions, Opened, open_venue, run_to
 from sidecar.emulator.pace import VenueTime, check_speed
+from sidecar.emulator.planes import keep_plane
 from sidecar.emulator.proxy import Proxy
 from sidecar.emulator.server import VenueApp
 from sidecar.emulator.sockets import QuietServer, address_of, listen, make_server
@@ -55,8 +57,21 @@ class Saving:
         self._opened = opened
         self._host = host
         self._is_failing = False
+        self._is_plane_newer = False
         self._saved_s = monotonic_s()
         self._pause_s = SAVE_EVERY_S
+
+    def note(self, now_ms: int, request: Request | Envelope) -> None:
+        """An input comes; if faults are about, it may be one of theirs."""
+        self._keeper.note(now_ms, request)
+        self._is_plane_newer = bool(self._host.gateway.plane.state.actives)
+
+    def note_plane(self) -> None:
+        """Keep what the faults now are, if they may have acted on the exchange."""
+        if self._is_plane_newer:
+            self._is_plane_newer = False
+            plane = keep_plane(self._host.gateway.plane)
+            self._tried(lambda: self._keeper.note_plane(plane))
 
     def reserve(self) -> None:
         """Venue time up to a moment from now may be seen by clients."""
@@ -76,6 +91,8 @@ class Saving:
         while True:
             self.reserve()
             await asyncio.sleep(RESERVE_EVERY_S)
+            self._is_plane_newer = bool(self._host.gateway.plane.state.actives)
+            self.note_plane()
             is_long = self._keeper.input_count >= SAVE_INPUTS
             if is_long or monotonic_s() - self._saved_s > self._pause_s:
                 self.save()
@@ -148,8 +165,8 @@ async def _serve(
         servers[0].serve([ports.venue]),
         servers[1].serve([ports.control]),
     ]
-    if saving is not None and keeper is not None:
-        host.gateway.on_input = keeper.note
+    if saving is not None:
+        host.gateway.on_input, host.on_flush = saving.note, saving.note_plane
         host.on_clock, host.on_change = saving.reserve, saving.save
         works.append(saving.run())
     proxy, proxy_port = await _proxy(options, host, ports)

@@ -83,6 +83,8 @@ def test_a_second_one_is_told_who_has_it(tmp_path: Path) -> None:
     [
         ("UPDATE snapshot SET state = x'00'", HaltError, "snapshot is not as it was written"),
         ("UPDATE snapshot SET now_ms = 6", HaltError, "snapshot is not as it was written"),
+        ("UPDATE plane SET data = x'00'", HaltError, "faults are not as they were written"),
+        ("DELETE FROM plane", HaltError, "faults are not as they were written"),
         ("DELETE FROM snapshot", HaltError, "it has no snapshot"),
         ("UPDATE journal SET now_ms = 9 WHERE seq = 2", HaltError, "input 2 is not as it was"),
         ("UPDATE journal SET input = x'91' WHERE seq = 3", HaltError, "input 3 is not as it was"),
@@ -250,6 +252,24 @@ def test_a_recovered_venue_is_the_one_that_was_killed(tmp_path: Path) -> None:
         assert venue.truth() == truth
         assert venue.control("GET", "/clock")["now_ms"] == clock["now_ms"]
         assert venue.control("GET", "/state")["sha256"] == digest["sha256"]
+
+
+def test_a_fault_that_acted_is_undone_after_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    halt = {"fault": "halt", "coin": "BTC", "after_s": 10, "for_s": 60}
+    with emulator(*started(path, "--stepped", "--start", "2026-01-01")) as venue:
+        venue.control("POST", "/faults", halt)
+        venue.control("POST", "/clock/advance", {"ms": 20_000})
+        assert "halted" in str(venue.act(order(0, "50000", "0.01")).json())
+        venue.process.kill()
+        venue.process.wait()
+
+    with emulator(*started(path, "--stepped")) as venue:
+        venue.control("POST", "/clock/advance", {"ms": 1})
+        assert "halted" in str(venue.act(order(0, "50000", "0.01")).json())
+        assert venue.control("GET", "/counters")["faults"]["halt"]["had_effect"] >= 1
+        venue.control("POST", "/clock/advance", {"ms": 60_000})
+        assert "resting" in str(venue.act(order(0, "50000", "0.01")).json())
 
 
 def test_time_does_not_run_back_over_a_kill(tmp_path: Path) -> None:
