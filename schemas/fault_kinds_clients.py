@@ -132,7 +132,7 @@ STREAMS: Final[dict[str, FaultKind]] = {
     ),
     "stall": FaultKind(
         "streams",
-        "Nothing comes until the fault ends, then everything at once.",
+        "Nothing comes until the fault ends (without an end after `delay_ms`), then all at once.",
         "clients whose messages or answers it meets",
         BOTH,
         {"delay_ms": 30_000},

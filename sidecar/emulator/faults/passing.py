@@ -30,8 +30,8 @@ WHOLE_CHANNELS: Final = frozenset(
     }
 )  # fmt: skip
 """Streams whose every message says all."""
-COPIES_MAX: Final = 64
-STREAMS_MAX: Final = 1_024
+COPIES_MAX: Final = 32
+STREAMS_MAX: Final = 256
 
 
 class Passing:
