@@ -35,12 +35,12 @@ requests meet equal faults, whatever else is in force. A fault with both `channe
 nothing: a request has no channel. What `coin` means for answers about many symbols at once
 (`allMids`, `metaAndAssetCtxs`): that symbol's part of them.
 
-Without `user` or `coin` a fault is about all of them. Five need one of each and take it then: `foreign`
-and `external` the first user and the first symbol, `meta_shift` the first symbol (which changes places
-with the next one), `delist` the last, `mode` the first for every user.
+Without `user` or `coin` a fault is about all of them. Five need one of each and take it then:
+`foreign` and `external` the first user and the first symbol, `meta_shift` the first symbol (which
+changes places with the next one), `delist` the last, `mode` the first for every user.
 
-What holds messages back keeps their order. Without `user`, `coin` and `channel` nothing of the session
-passes what is held back; with one of them only what they name is late.
+What holds messages back keeps their order. Without `user`, `coin` and `channel` nothing of the
+session passes what is held back; with one of them only what they name is late.
 
 `GET /counters` of the control port counts each kind: `seen`, occasions at which it could have
 acted; `hit`, occasions at which it did; `had_effect`, times that a client saw something else for
