@@ -47,4 +47,5 @@ def fault_of(data: Any) -> FaultSpec:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(step) for step in first["loc"])
-        raise InputError(first["msg"], at=key or "body", hint=PAGE) from error
+        what = first["msg"].removeprefix("Value error, ")
+        raise InputError(what, at=key or "body", hint=PAGE) from error

@@ -160,13 +160,19 @@ def test_a_handshake_that_hung_ends_without_a_byte(venue: Emulator) -> None:
 
 
 def test_what_is_wrong_with_a_fault_is_said_in_words(venue: Emulator) -> None:
-    reply = venue.client.post(
-        f"{venue.ready['control']}/faults", json={"fault": "delay", "delay_ms": -5}
-    )
+    said = {
+        "delay_ms": ({"fault": "delay", "delay_ms": -5}, "greater than or equal to 0"),
+        "fault": ({"fault": "lost_aftr"}, "there is no such fault, the nearest is `lost_after`"),
+        "coin": ({"fault": "outage", "coin": "BTC"}, "outage meets every coin"),
+    }
+    for key, (body, words) in said.items():
+        reply = venue.client.post(f"{venue.ready['control']}/faults", json=body)
 
-    assert reply.status_code == 400
-    assert "greater than or equal to 0" in reply.json()["error"]["what"]
-    assert "delay_ms" in reply.json()["error"]["at"]
+        assert reply.status_code == 400
+        error = reply.json()["error"]
+        assert error["at"] == key
+        assert words in error["what"]
+        assert not error["what"].startswith("Value error")
 
 
 @pytest.mark.proof
