@@ -117,12 +117,14 @@ def _resume(
     _refuse_other_code(kept, code, keeper.path)
     tape = _same_tape(options, identity, keeper.path)
     tape.resume(msgspec.json.decode(kept.snapshot.tape))
-    # Faults that acted on the exchange are among the inputs: none may act again.
+    # What faults did to the exchange is among the inputs: until the last none may act again.
     gateway = Gateway(state_of(kept.snapshot, keeper.path), tape, Plane(), options.network)
     plane = _kept_plane(kept.snapshot, keeper.path)
-    plane.catch_up(kept.until_ms, gateway.state)
+    if kept.inputs:
+        plane.catch_up(kept.inputs[-1][0], gateway.state)
     _replay(gateway, kept, note)
     gateway.plane = plane
+    run_to(gateway, kept.until_ms, note)
     gateway.state.rules.limits_on = options.limits_on
     _set_up(gateway, options, is_new=False)
     opened = Opened(gateway, identity, code)
@@ -143,7 +145,6 @@ def _replay(gateway: Gateway, kept: Kept, note: Note) -> None:
         if monotonic_s() - spoken_s > SPOKEN_S:
             spoken_s = monotonic_s()
             note(f"recovering: {count + 1:,} of {len(kept.inputs):,} inputs")
-    run_to(gateway, kept.until_ms, note)
 
 
 def run_to(gateway: Gateway, until_ms: int, note: Note | None = None) -> None:

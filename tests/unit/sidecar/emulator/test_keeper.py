@@ -26,6 +26,7 @@ from sidecar.emulator.keeper import Keeper, Snapshot, open_keeper
 from sidecar.emulator.markets import MarketOptions
 from sidecar.emulator.opening import EmulatorOptions, open_venue
 from sidecar.emulator.pace import VenueTime
+from sidecar.emulator.planes import fault_of
 from sidecar.emulator.wire.signatures import sign_l1
 from tests.commands import make_store
 from tests.emulator_process import KEY, USER, Emulator, command, emulator, order
@@ -254,11 +255,12 @@ def test_a_recovered_venue_is_the_one_that_was_killed(tmp_path: Path) -> None:
         assert venue.control("GET", "/state")["sha256"] == digest["sha256"]
 
 
-def test_a_fault_that_acted_is_undone_after_a_kill(tmp_path: Path) -> None:
+def test_what_faults_did_is_neither_lost_nor_done_twice_by_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "state"
+    transfer = {"fault": "transfer", "user": USER, "after_s": 10}
     halt = {"fault": "halt", "coin": "BTC", "after_s": 10, "for_s": 60}
     with emulator(*started(path, "--stepped", "--start", "2026-01-01")) as venue:
-        venue.control("POST", "/faults", halt)
+        venue.control("POST", "/faults", {"faults": [halt, transfer]})
         venue.control("POST", "/clock/advance", {"ms": 20_000})
         assert "halted" in str(venue.act(order(0, "50000", "0.01")).json())
         venue.process.kill()
@@ -267,7 +269,7 @@ def test_a_fault_that_acted_is_undone_after_a_kill(tmp_path: Path) -> None:
     with emulator(*started(path, "--stepped")) as venue:
         venue.control("POST", "/clock/advance", {"ms": 1})
         assert "halted" in str(venue.act(order(0, "50000", "0.01")).json())
-        assert venue.control("GET", "/counters")["faults"]["halt"]["had_effect"] >= 1
+        assert venue.truth()["cash_micros"] == 1_001_000_000_000
         venue.control("POST", "/clock/advance", {"ms": 60_000})
         assert "resting" in str(venue.act(order(0, "50000", "0.01")).json())
 
@@ -352,6 +354,22 @@ def test_money_of_the_command_line_comes_once(tmp_path: Path) -> None:
 
     assert state.accounts[USER].cash_micros == 1_000_000_000
     assert state.accounts[f"0x{'4' * 40}"].cash_micros == 5_000_000
+
+
+def test_a_fault_that_fell_due_after_the_last_input_acts_on_the_way(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    options = options_of(path, start="2026-01-01")
+    with open_keeper(path) as keeper:
+        opened = open_venue(options, keeper, ManualClock(0), [].append)
+        transfer = fault_of({"fault": "transfer", "user": USER, "after_s": 10})
+        opened.gateway.plane.add(transfer, opened.gateway.now_ms)
+        keeper.save(opened.snapshot())
+        keeper.reserve(opened.gateway.now_ms + 20_000)
+
+    for _ in range(2):
+        with open_keeper(path) as keeper:
+            state = open_venue(options, keeper, ManualClock(0), [].append).gateway.state
+        assert state.accounts[USER].cash_micros == 2_000_000_000
 
 
 def test_inputs_of_another_build_are_refused(tmp_path: Path) -> None:
