@@ -129,6 +129,24 @@ def test_a_failing_call_fails_the_commit_and_no_more(
     assert values(disk) in ([0, 1, 2], [0, 1, 2, 99])
 
 
+def test_a_short_read_damages_what_is_read(disk: SimDisk) -> None:
+    filled(disk, 30).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    disk.cut(random.Random(1), "all")
+    damaged = 0
+    for number in range(6):
+        other = disk.copy()
+        other.fail("short_read", number)
+        try:
+            rows = other.open("a.db").execute("SELECT n, filler FROM t ORDER BY n").fetchall()
+            damaged += rows != [(each, "x" * 700) for each in range(30)]
+        except (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.SQLError):
+            damaged += 1
+        assert other.failed == {"short_read": 1}
+        other.remove()
+
+    assert damaged > 0
+
+
 def test_the_dead_change_nothing(disk: SimDisk) -> None:
     connection = filled(disk, 3)
     disk.cut(random.Random(1), "all")

@@ -20,7 +20,7 @@ from tests.simulation.guard import NotSimulatedError, guarded
 from tests.simulation.model import account_faults, venue_faults
 from tests.simulation.ports import LinkLostError, Ports, StreamEndedError
 from tests.simulation.scenario import drawn_plan
-from tests.simulation.schedule import KINDS, Trouble, draw, load, save, shrunk
+from tests.simulation.schedule import DAMAGING, KINDS, Trouble, draw, load, save, shrunk
 from tests.simulation.small_client import USER
 from tests.simulation.world import Outcome, Plan, Process, World
 
@@ -34,6 +34,13 @@ def test_a_seed_draws_one_schedule_and_seeds_draw_all_kinds() -> None:
     assert {each.kind for schedule in drawn for each in schedule} == set(KINDS)
     assert len({tuple(sorted({each.kind for each in one})) for one in drawn}) > 30
     assert all(one == sorted(one, key=lambda each: (each.at_ms, each.kind)) for one in drawn)
+
+
+def test_what_damages_a_disk_is_drawn_when_asked_for() -> None:
+    drawn = draw(random.Random(1), HOUR_MS, 40.0, DAMAGING)
+
+    assert {each.kind for each in drawn} == set(DAMAGING)
+    assert set(DAMAGING) & set(KINDS) == set()
 
 
 def test_shrinking_finds_the_entries_that_matter() -> None:
