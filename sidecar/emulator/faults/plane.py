@@ -93,9 +93,12 @@ class Plane:
         return bool(found)
 
     def clear(self) -> None:
-        """Take all faults back; counters stay."""
+        """Take all faults back, and let go of all that any of them held back; counters stay."""
         for active in list(self.state.actives):
             self.remove(active.number)
+        for held in self.state.requests:
+            held.at_ms = 0
+        self._waiting.let_go()
 
     def counters(self) -> dict[str, Counter]:
         """What each kind that was ever added saw and did, in the order of the kinds."""

@@ -70,11 +70,11 @@ class Waiting:
             self._keep(session, [text for text in mine if text.at_ms > now_ms])
         return [Parcel(session, text.text) for text in gone]
 
-    def let_go(self, number: int) -> None:
-        """What a fault held back goes at once, and so does what only queued behind it."""
+    def let_go(self, number: int | None = None) -> None:
+        """What a fault held back goes at once, and what only queued behind it; None: all does."""
         for mine in self._state.texts.values():
             for text in mine:
-                if text.number in (number, QUEUED):
+                if number is None or text.number in (number, QUEUED):
                     text.at_ms = 0
         self._state.wire_ms.clear()
         self._look()

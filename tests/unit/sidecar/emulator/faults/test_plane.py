@@ -108,6 +108,21 @@ def test_what_a_fault_held_back_goes_when_it_is_taken_back() -> None:
     assert not plane.touches_frames
 
 
+def test_clearing_lets_go_of_what_faults_held_that_are_over_already() -> None:
+    scene = Scene()
+    wire = scene.box.connect()
+    wire.subscribe("bbo", coin=BTC)
+    scene.fault("delay", delay_ms=600_000, for_s=10)
+    scene.box.pass_ms(20 * SECOND_MS)
+    plane = scene.box.gateway.plane
+    assert (plane.state.actives, wire.heard()) == ([], [])
+
+    plane.clear()
+    scene.box.pass_ms(1)
+    assert len(wire.heard("bbo")) > 3
+    assert (plane.touches_frames, plane.next_ms()) == (False, None)
+
+
 def test_nothing_passes_what_a_whole_line_holds_back() -> None:
     plane = plane_with({"fault": "delay", "delay_ms": 50, "count": 1})
 
