@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1, help="first seed")
     parser.add_argument("--seeds", type=int, default=20, help="how many")
     parser.add_argument("--hours", type=float, default=1.0, help="simulated hours of each")
-    parser.add_argument("--naive", action="store_true", help="with the planted fault")
+    parser.add_argument("--planted", default="", help="naive, hasty or unsynced")
     asked = parser.parse_args()
     effects: Counter[str] = Counter()
     reached: Counter[str] = Counter()
@@ -38,7 +38,7 @@ def main() -> int:
     began_s = cpu_s()
     for seed in range(asked.first, asked.first + asked.seeds):
         plan = drawn_plan(seed, asked.hours)
-        outcome = simulated(plan, is_naive=asked.naive)
+        outcome = simulated(plan, asked.planted)
         effects.update(outcome.effects)
         reached.update(outcome.sometimes)
         steps, crashes = steps + outcome.steps, crashes + outcome.crashes
@@ -47,10 +47,10 @@ def main() -> int:
             continue
         broken += 1
         told(f"seed {seed}: {len(outcome.violations)} violations: {outcome.violations[0]}")
-        if not asked.naive:
+        if not asked.planted:
             case = {"seed": seed, "horizon_ms": plan.horizon_ms}
             path = REGRESSIONS / f"small_client_{seed}.json"
-            save(path, case, shrunk_schedule(plan, is_naive=False))
+            save(path, case, shrunk_schedule(plan))
             told(f"  kept: {path.name}")
     used_s = cpu_s() - began_s
     hours = simulated_ms / HOUR_MS

@@ -23,21 +23,21 @@ def drawn_plan(seed: int, hours: float = 1.0) -> Plan:
     return Plan(seed, horizon_ms=horizon_ms, schedule=tuple(schedule))
 
 
-def simulated(plan: Plan, *, is_naive: bool = False) -> Outcome:
-    """What a plan comes to."""
+def simulated(plan: Plan, planted: str = "") -> Outcome:
+    """What a plan comes to, with the right client or one with a planted fault."""
     world = World(plan)
     world.fund(USER, FUNDS_USD)
     until_ms = START_MS + plan.horizon_ms
-    process = world.add("small", program(world.reached, until_ms, is_naive=is_naive))
+    process = world.add("small", program(world.reached, until_ms, planted))
     world.watch(standing)
     return world.run(lambda found: examined(found, process))
 
 
-def shrunk_schedule(plan: Plan, *, is_naive: bool) -> list[Trouble]:
+def shrunk_schedule(plan: Plan, planted: str = "") -> list[Trouble]:
     """The part of a failing plan's schedule without which it does not fail."""
 
     def fails(schedule: Sequence[Trouble]) -> bool:
         part = replace(plan, schedule=tuple(schedule))
-        return bool(simulated(part, is_naive=is_naive).violations)
+        return bool(simulated(part, planted).violations)
 
     return shrunk(plan.schedule, fails)

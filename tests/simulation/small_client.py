@@ -4,7 +4,13 @@ Every bar it wants another position and makes one intent of it: written down wit
 id and its expiry before a byte leaves, sent once, and then resolved: by the reply when one came, or
 else by asking.  `resolve` is the place where it is easily wrong: an order that is not found now may
 still arrive.  It is dead for certain only when it is not found *after* its expiry, by the venue's
-clock.  The naive way takes the first "not found" for an end and sends the intent again.
+clock.
+
+Wrong clients can be had by name, to see that they are found:
+
+    naive      takes the first "not found" for an end and sends the intent again
+    hasty      sends first and writes down afterwards
+    unsynced   writes without waiting for the disk
 """
 
 from __future__ import annotations
@@ -40,16 +46,19 @@ CREATE TABLE IF NOT EXISTS intents(key TEXT NOT NULL, attempt INTEGER NOT NULL, 
 CREATE TABLE IF NOT EXISTS fills(tid INTEGER PRIMARY KEY, coin TEXT NOT NULL, cloid TEXT,
   size TEXT NOT NULL, is_buy INTEGER NOT NULL, time_ms INTEGER NOT NULL);
 """
+INSERT = "INSERT INTO intents VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 Reached = Callable[[str], None]
 
 
 class SmallClient:
     """One life of the trader."""
 
-    def __init__(self, ports: Ports, reached: Reached, until_ms: int, *, is_naive: bool) -> None:
-        self._ports, self._reached, self._is_naive = ports, reached, is_naive
+    def __init__(self, ports: Ports, reached: Reached, until_ms: int, planted: str) -> None:
+        self._ports, self._reached, self._planted = ports, reached, planted
         self._until_ms = until_ms
         self._database: apsw.Connection = ports.disk.open(DATABASE)
+        if planted == "unsynced":
+            self._database.execute("PRAGMA synchronous=OFF")
         self._database.execute(SCHEMA)
         self._assets: dict[str, int] = {}
 
@@ -84,10 +93,9 @@ class SmallClient:
         nonce = max(now_ms, 1 + self._ask("SELECT COALESCE(MAX(nonce), 0) FROM intents")[0][0])
         expires_ms = now_ms + EXPIRES_MS
         cloid = "0x" + hashlib.sha256(f"{key} {attempt}".encode()).hexdigest()[:32]
-        self._database.execute(
-            "INSERT INTO intents VALUES(?, ?, ?, ?, ?, ?, ?, ?, 'sent')",
-            (key, attempt, coin, cloid, units > 0, abs(units), nonce, expires_ms),
-        )
+        intent = (key, attempt, coin, cloid, units > 0, abs(units), nonce, expires_ms, "sent")
+        if self._planted != "hasty":
+            self._database.execute(INSERT, intent)
         order = {
             "a": self._assets[coin],
             "b": units > 0,
@@ -110,6 +118,8 @@ class SmallClient:
             said = json.loads(reply.body) if reply.status == 200 else {}
         except (LinkLostError, TimeoutError):
             said = {}
+        if self._planted == "hasty":
+            self._database.execute(INSERT, intent)
         statuses = said.get("response", {}).get("data", {}).get("statuses", [{}])
         if said.get("status") == "ok" and statuses[0].keys() & {"filled", "error"}:
             self._end(key, attempt, "done")
@@ -127,7 +137,7 @@ class SmallClient:
             attempt,
         )
         cloid, expires_ms, coin, is_buy, units = found[0]
-        if not self._is_naive:
+        if self._planted != "naive":
             wait_ms = expires_ms + 2 * SKEW_MS - self._ports.clock.now_ms()
             await self._ports.clock.sleep_ms(max(wait_ms, 0))
         answer = await self._info({"type": "orderStatus", "user": USER, "oid": cloid})
@@ -137,7 +147,7 @@ class SmallClient:
             return
         self._reached("not found")
         self._end(key, attempt, "dead")
-        if self._is_naive:
+        if self._planted == "naive":
             await self._send(key, attempt + 1, coin, units if is_buy else -units)
 
     async def _listen(self) -> None:
@@ -220,11 +230,11 @@ def size_text(coin: str, units: int) -> str:
 
 
 def program(
-    reached: Reached, until_ms: int, *, is_naive: bool
+    reached: Reached, until_ms: int, planted: str = ""
 ) -> Callable[[Ports], Coroutine[Any, Any, None]]:
     """The client for `World.add`."""
 
     async def main(ports: Ports) -> None:
-        await SmallClient(ports, reached, until_ms, is_naive=is_naive).run()
+        await SmallClient(ports, reached, until_ms, planted).run()
 
     return main
