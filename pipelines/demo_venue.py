@@ -7,6 +7,7 @@ asked for at the control port.  Nothing of the emulator is imported.
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import sys
 from pathlib import Path
@@ -148,6 +149,7 @@ def mute_a_stream(ready: dict[str, Any]) -> None:
 
 def hang_up(info: Info) -> None:
     """End the SDK's stream; an end of file wakes its reader, which would sleep on otherwise."""
+    logging.getLogger("websocket").setLevel(logging.CRITICAL)
     manager: Any = info.ws_manager
     manager.ws.sock.sock.shutdown(socket.SHUT_RDWR)
     info.disconnect_websocket()

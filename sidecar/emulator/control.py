@@ -97,8 +97,7 @@ class ControlDesk:
     async def set_speed(self, request: HttpRequest) -> dict[str, Any]:
         """Run at another speed; 0 stands still."""
         body = await _body(request, {"speed": float})
-        self._host.pace.set_speed(float(body["speed"]))
-        self._host.on_clock()
+        self._host.set_speed(float(body["speed"]))
         return self._reading()
 
     async def fund(self, request: HttpRequest) -> dict[str, Any]:

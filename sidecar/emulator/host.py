@@ -14,6 +14,7 @@ from sidecar.emulator.exchange.events import Event
 from sidecar.emulator.exchange.requests import Envelope, Request
 from sidecar.emulator.gateway.gateway import Gateway
 from sidecar.emulator.gateway.messages import Frame, HttpReply
+from sidecar.emulator.gateway.streams import SILENCE_MS
 from sidecar.emulator.pace import Pace, VenueTime
 
 Note = Callable[[str], None]
@@ -65,6 +66,7 @@ class Host:
         self._wires: dict[int, Wire | None] = {}
         """By session; None until its handshake is done."""
         self._last_ms = gateway.now_ms
+        self._allow_silence()
 
     def now_ms(self) -> int:
         """The venue's present instant, never before one that it was told of."""
@@ -122,6 +124,12 @@ class Host:
         self.flush()
         return events
 
+    def set_speed(self, speed: float) -> None:
+        """Run at another speed; 0 stands still."""
+        self.pace.set_speed(speed)
+        self._allow_silence()
+        self.on_clock()
+
     def changed(self) -> None:
         """The faults are others now."""
         self.on_change()
@@ -147,6 +155,10 @@ class Host:
         """Close every session, as a venue that goes down does."""
         for session in list(self._wires):
             self._end(session, RESTARTS)
+
+    def _allow_silence(self) -> None:
+        """A minute of the clients' time, who have no faster one to ping by."""
+        self.gateway.allow_silence(int(SILENCE_MS * max(1.0, self.pace.time.speed)))
 
     def _send_later(self, frame: Frame) -> None:
         def send() -> None:

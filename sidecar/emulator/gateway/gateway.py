@@ -140,6 +140,11 @@ class Gateway:
         """End a session from this side: its peer reads too slowly, or the venue restarts."""
         self._streams.close(session, code)
 
+    def allow_silence(self, limit_ms: int) -> None:
+        """End sessions after so much silence of the venue's time: more where it runs faster than
+        the clients' own, which could not ping in time."""
+        self._streams.allow_silence(limit_ms)
+
     def frames(self) -> list[Frame]:
         """Every frame made since the last call, in order."""
         return self._streams.taken()

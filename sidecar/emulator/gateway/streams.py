@@ -37,6 +37,7 @@ class Streams:
         self.sessions = Sessions()
         self._owner = owner
         self._frames: list[Frame] = []
+        self._limit_ms = SILENCE_MS
         self._silent_ms = NEVER_MS
         """No session can have been silent for too long before this."""
 
@@ -47,7 +48,7 @@ class Streams:
 
     def opened(self, session: Session) -> None:
         """A session began."""
-        self._silent_ms = min(self._silent_ms, session.sent_ms + SILENCE_MS)
+        self._silent_ms = min(self._silent_ms, session.sent_ms + self._limit_ms)
         self._owner.plane.opened(session.sent_ms, session.number)
 
     def tell(self, now_ms: int, session: Session, channel: str, text: str) -> None:
@@ -100,6 +101,12 @@ class Streams:
         self._owner.plane.closed(number)
         return True
 
+    def allow_silence(self, limit_ms: int) -> None:
+        """From now on sessions end after so much silence."""
+        self._limit_ms = limit_ms
+        since = (session.sent_ms for session in self.sessions.open.values())
+        self._silent_ms = min((sent_ms + limit_ms for sent_ms in since), default=NEVER_MS)
+
     def silence_ms(self) -> int:
         """When to look for sessions that were silent for too long."""
         return self._silent_ms
@@ -109,10 +116,10 @@ class Streams:
         if now_ms < self._silent_ms:
             return
         for session in list(self.sessions.open.values()):
-            if session.sent_ms + SILENCE_MS <= now_ms:
+            if session.sent_ms + self._limit_ms <= now_ms:
                 self.close(session.number, NORMAL_CLOSURE)
         left = self.sessions.open.values()
-        self._silent_ms = min((s.sent_ms + SILENCE_MS for s in left), default=NEVER_MS)
+        self._silent_ms = min((s.sent_ms + self._limit_ms for s in left), default=NEVER_MS)
 
     def _past_plane(self, now_ms: int, sight: Sight, delay_ms: int) -> None:
         for parcel in self._owner.plane.on_frame(now_ms, sight):

@@ -7,7 +7,7 @@ import json
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import httpx
 import pytest
 import websockets
 
-from core.clock import SystemClock, monotonic_s
+from core.clock import SystemClock, monotonic_s, sleep_s
 from tests.emulator_process import USER, Emulator, command, emulator, order
 
 MEGABYTE = 1024 * 1024
@@ -281,6 +281,29 @@ def test_a_scaled_clock_is_followed_by_other_processes() -> None:
         assert clock.now_ms() - began_ms >= 120_000
         assert 0.15 < monotonic_s() - began_s < 2.0
         assert abs(running.info(type="exchangeStatus")["time"] - clock.now_ms()) < 300_000
+
+
+async def listens(running: Emulator, moves: Callable[[], object]) -> bool:
+    """Does a stream without messages live on after that?"""
+    async with websockets.connect(running.ready["ws"], proxy=None) as stream:
+        await asyncio.to_thread(moves)
+        try:
+            await stream.send('{"method": "ping"}')
+            return "pong" in str(await asyncio.wait_for(stream.recv(), 5))
+        except websockets.ConnectionClosed:
+            return False
+
+
+def test_silence_is_of_the_client_s_time_at_a_speed_and_of_the_venue_s_in_steps() -> None:
+    with emulator("--stepped") as running:
+
+        def step(ms: int) -> object:
+            return running.control("POST", "/clock/advance", {"ms": ms})
+
+        assert asyncio.run(listens(running, lambda: step(59_000)))
+        assert not asyncio.run(listens(running, lambda: step(61_000)))
+        running.control("POST", "/clock/speed", {"speed": 600})
+        assert asyncio.run(listens(running, lambda: sleep_s(0.3)))
 
 
 def test_the_proxy_serves_the_same_and_cuts_when_told() -> None:
