@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from sidecar.emulator.exchange import checks, endings, matching, positions
+from sidecar.emulator.exchange import checks, endings, margin, matching, positions
 from sidecar.emulator.exchange.events import (
     Answered,
     Event,
@@ -70,7 +70,11 @@ def _batch_refusal(state: VenueState, request: Place) -> str | None:
             return f"Order {index}: Unknown asset {spec.asset}."
         if coin.is_delisted:
             return f"Order {index}: {coin.name} is delisted."
-    return _builder_refusal(state, request) or _group_refusal(request) or _priority_refusal(request)
+    return (
+        _builder_refusal(state, request)
+        or _group_refusal(request)
+        or _priority_refusal(state, request)
+    )
 
 
 def _builder_refusal(state: VenueState, request: Place) -> str | None:
@@ -105,8 +109,9 @@ def _group_refusal(request: Place) -> str | None:
     return None
 
 
-def _priority_refusal(request: Place) -> str | None:
-    """A priority fee is for IOC orders, and for post-only orders that may open."""
+def _priority_refusal(state: VenueState, request: Place) -> str | None:
+    """A priority fee is for IOC orders and for post-only orders that may open, and there must be
+    money for all that it could come to."""
     if request.priority_rate == 0:
         return None
     for spec in request.orders:
@@ -115,6 +120,10 @@ def _priority_refusal(request: Place) -> str | None:
         ):
             continue
         return "Priority fee is only for IOC orders and ALO orders that are not reduce only."
+    micros = sum(spec.lots * spec.limit_ticks for spec in request.orders)
+    free_micros = margin.withdrawable_micros(state, state.accounts[request.user])
+    if micros * request.priority_rate > free_micros * PRIORITY_UNIT:
+        return "Insufficient balance for priority fee."
     return None
 
 

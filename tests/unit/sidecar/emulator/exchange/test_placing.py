@@ -284,6 +284,10 @@ BATCHES: list[tuple[Place, str]] = [
         Place(ALICE, (spec(),), priority_rate=1_000),
         "Priority fee is only for IOC orders and ALO orders that are not reduce only.",
     ),
+    (
+        Place(ALICE, (spec(tif="Alo"), spec(tif="Ioc")), priority_rate=10**12),
+        "Insufficient balance for priority fee.",
+    ),
 ]
 
 
