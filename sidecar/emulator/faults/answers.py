@@ -94,6 +94,8 @@ def _universes_swapped(active: Active, topic: str, data: Any) -> Any | None:
         lists = [data[0].get("universe"), data[1]]
     elif topic == "allPerpMetas" and isinstance(data, list) and data:
         lists = [data[0].get("universe")]
+    elif topic == "assetCtxs" and isinstance(data, dict) and not data.get("dex"):
+        lists = [data.get("ctxs")]
     elif topic == "allDexsAssetCtxs" and isinstance(data, dict):
         lists = [pair[1] for pair in data.get("ctxs", [])[:1]]
     found = [rows for rows in lists if isinstance(rows, list) and len(rows) > max(one, other)]

@@ -23,6 +23,8 @@ BOOK_MS: Final = 5_000
 FAST_MS: Final = 500
 SECOND_MS: Final = 1_000
 MIDS_MS: Final = 5_000
+CONTEXTS_MS: Final = 5_000
+"""Not measured: as mid prices."""
 ALL_CONTEXTS_MS: Final = 13_600
 ACCOUNT_MS: Final = 1_000
 """What changed of an account is told so often."""
@@ -42,6 +44,8 @@ ALWAYS: Final = {
     "l2Book": BOOK_MS,
     FAST_BOOK: FAST_MS,
     "allMids": MIDS_MS,
+    "assetCtxs": CONTEXTS_MS,
+    "spotAssetCtxs": CONTEXTS_MS,
     "allDexsAssetCtxs": ALL_CONTEXTS_MS,
 }
 WHEN_CHANGED: Final = {"candle": SECOND_MS, "activeAssetCtx": SECOND_MS}

@@ -40,6 +40,8 @@ PRESENT: Final[dict[str, Make]] = {
     "candle": lambda view, topic: frames.candle(view, topic.coin, topic.interval),
     "activeAssetCtx": lambda view, topic: frames.active_asset_ctx(view, topic.coin),
     "allMids": lambda view, topic: frames.all_mids(view, topic.dex),
+    "assetCtxs": lambda view, topic: frames.asset_ctxs(view, topic.dex),
+    "spotAssetCtxs": lambda view, _: frames.spot_asset_ctxs(view),
     "allDexsAssetCtxs": lambda view, _: frames.all_dexs_asset_ctxs(view),
     "webData2": lambda view, topic: frames_user.web_data2(view, topic.user),
     "webData3": lambda view, topic: frames_user.web_data3(view, topic.user),

@@ -16,6 +16,8 @@ NEEDED: Final[dict[str, tuple[str, ...]]] = {
     "allMids": (),
     "allDexsAssetCtxs": (),
     "fastAssetCtxs": (),
+    "assetCtxs": (),
+    "spotAssetCtxs": (),
     "l2Book": ("coin",),
     "bbo": ("coin",),
     "trades": ("coin",),
@@ -40,7 +42,7 @@ NEEDED: Final[dict[str, tuple[str, ...]]] = {
     "activeAssetData": ("user", "coin"),
 }
 FAST_BOOK: Final = "l2Book fast"
-OF_DEX: Final = ("allMids", "clearinghouseState", "openOrders", "twapStates")
+OF_DEX: Final = ("allMids", "assetCtxs", "clearinghouseState", "openOrders", "twapStates")
 DIGITS_ALLOWED: Final = (2, 3, 4, 5)
 MANTISSAS_ALLOWED: Final = (1, 2, 5)
 MANTISSA_DIGITS: Final = 5
@@ -128,6 +130,14 @@ def is_served(topic: Topic, state: VenueState) -> bool:
     if topic.mantissa is None:
         return True
     return topic.n_sig_figs == MANTISSA_DIGITS and topic.mantissa in MANTISSAS_ALLOWED
+
+
+def repeated(topic: Topic, asked: dict[str, Any]) -> dict[str, Any]:
+    """The subscription as the venue repeats it; the main dex is named if the client named it."""
+    fields = written(topic)
+    if topic.kind in OF_DEX and asked.get("dex") == "":
+        fields["dex"] = ""
+    return fields
 
 
 def written(topic: Topic) -> dict[str, Any]:

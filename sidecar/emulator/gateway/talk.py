@@ -19,7 +19,7 @@ from sidecar.emulator.gateway.messages import HttpReply
 from sidecar.emulator.gateway.sessions import Session
 from sidecar.emulator.gateway.snapshots import first
 from sidecar.emulator.gateway.streams import CHANNELS, CUT, TOO_BIG, Streams
-from sidecar.emulator.gateway.subscriptions import Topic, is_served, topic_of, written
+from sidecar.emulator.gateway.subscriptions import Topic, is_served, repeated, topic_of
 from sidecar.emulator.wire import frames
 
 TEXT_CHARS_MAX: Final = 1_048_576
@@ -99,16 +99,16 @@ class Talk:
             if topic is None:
                 self._complain(session, NOT_A_REQUEST + text)
             elif isinstance(said, Subscribe):
-                self._subscribe(session, topic)
+                self._subscribe(session, topic, repeated(topic, said.subscription))
             else:
-                self._unsubscribe(session, topic)
+                self._unsubscribe(session, topic, repeated(topic, said.subscription))
 
-    def _subscribe(self, session: Session, topic: Topic) -> None:
+    def _subscribe(self, session: Session, topic: Topic, asked: dict[str, Any]) -> None:
         if not is_served(topic, self._venue.state):
             self._streams.close(session.number, CUT)
             return
         if topic in session.topics or _other_speed(topic, session):
-            self._complain(session, f"Already subscribed: {_shown(topic)}")
+            self._complain(session, f"Already subscribed: {_shown(asked)}")
             return
         over = self._over_limit(session, topic)
         if over:
@@ -126,7 +126,7 @@ class Talk:
                 if denied.text is not None:
                     self._complain(session, denied.text)
                 return
-        self._acknowledge(session, "subscribe", topic)
+        self._acknowledge(session, "subscribe", asked)
         self._streams.sessions.subscribe(session, topic)
         if topic.kind in CHANGES_ONLY:
             others = len(self._streams.sessions.listeners(topic)) - 1
@@ -136,12 +136,12 @@ class Talk:
         if text is not None:
             self._streams.begin(self._venue.now_ms, session, topic, text)
 
-    def _unsubscribe(self, session: Session, topic: Topic) -> None:
+    def _unsubscribe(self, session: Session, topic: Topic, asked: dict[str, Any]) -> None:
         if topic not in session.topics:
-            self._complain(session, f"Already unsubscribed: {_shown(topic)}")
+            self._complain(session, f"Already unsubscribed: {_shown(asked)}")
             return
         self._streams.sessions.unsubscribe(session, topic)
-        self._acknowledge(session, "unsubscribe", topic)
+        self._acknowledge(session, "unsubscribe", asked)
 
     def _over_limit(self, session: Session, topic: Topic) -> str | None:
         """The venue's words when a subscription is one too many."""
@@ -174,8 +174,8 @@ class Talk:
         text = text or frames.post_error(post.id, _reason(reply))
         self._streams.answer(now_ms, session, "post", text, reply.delay_ms)
 
-    def _acknowledge(self, session: Session, method: str, topic: Topic) -> None:
-        text = frames.ack(method, written(topic))
+    def _acknowledge(self, session: Session, method: str, asked: dict[str, Any]) -> None:
+        text = frames.ack(method, asked)
         self._streams.tell(self._venue.now_ms, session, "subscriptionResponse", text)
 
     def _complain(self, session: Session, text: str) -> None:
@@ -199,8 +199,8 @@ def _other_speed(topic: Topic, session: Session) -> bool:
     )
 
 
-def _shown(topic: Topic) -> str:
-    return msgspec.json.encode(frames.filled(written(topic))).decode()
+def _shown(asked: dict[str, Any]) -> str:
+    return msgspec.json.encode(frames.filled(asked)).decode()
 
 
 def _reason(reply: HttpReply) -> str:

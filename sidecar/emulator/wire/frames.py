@@ -168,6 +168,16 @@ def all_mids(view: View, dex: str = "") -> str:
     return frame("allMids", {"dex": dex, "mids": found} if dex else {"mids": found})
 
 
+def asset_ctxs(view: View, dex: str = "") -> str:
+    """Contexts of one dex, by position.  Raises UnknownNameError."""
+    return frame("assetCtxs", {"dex": dex, "ctxs": contexts(view.state, dex, view.now_ms)})
+
+
+def spot_asset_ctxs(view: View) -> str:
+    """Contexts of all spot pairs, which have names."""
+    return frame("spotAssetCtxs", spot.contexts(view.state))
+
+
 def all_dexs_asset_ctxs(view: View) -> str:
     """Contexts of all dexs, by position."""
     rows = [[dex, contexts(view.state, dex, view.now_ms)] for dex in dexs(view.state)]
