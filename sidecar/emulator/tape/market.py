@@ -45,9 +45,12 @@ class Market(Protocol):
         """
         ...
 
-    def past(self, index: int, interval: str) -> PastBars:
-        """Bars of a coin that closed by the start, of the market's own interval or a coarser one,
-        oldest first, the newest 5,000 or more."""
+    def past(self, index: int, interval: str, from_ms: int) -> PastBars:
+        """Bars of a coin of the market's own interval or a coarser one, oldest first.
+
+        All that closed by the start and open at `from_ms` or later, but for the oldest when there
+        are more than 5,000; some that open before it or close later may be among them.
+        """
         ...
 
     def funding(self, index: int) -> list[tuple[int, float, float]]:

@@ -23,6 +23,8 @@ from sidecar.emulator.tape.path import paths
 from sidecar.emulator.tape.universe import add_coin, add_house
 
 SAMPLE_MS: Final = 5_000
+RECENT_MS: Final = 2 * DAY_MS
+"""Only for a coin that has not traded since then the whole history is looked through."""
 
 Opened = dict[str, list[tuple[int, Move]]]
 """By coin, what it did in the bar that the start lies in, up to the start."""
@@ -51,12 +53,13 @@ def past_bars(market: Market, index: int, interval: str, from_ms: int) -> PastBa
     length_ms = INTERVALS[interval]
     start_ms = market.start_ms
     if (length_ms or DAY_MS) % market.bar_ms == 0:
-        found = market.past(index, interval)
+        found = market.past(index, interval, from_ms)
         return found.between(from_ms, candles.open_of(interval, start_ms))
     newest_ms = start_ms - (candles.BARS_MAX + 1) * (length_ms or 31 * DAY_MS)
     since_ms = max(from_ms, newest_ms)
-    own = market.past(index, _interval_of(market))
-    own = own.between(since_ms - since_ms % market.bar_ms, start_ms - market.bar_ms + 1)
+    since_bar_ms = since_ms - since_ms % market.bar_ms
+    own = market.past(index, _interval_of(market), since_bar_ms)
+    own = own.between(since_bar_ms, start_ms - market.bar_ms + 1)
     parts = [_inside(market, index, own), _inside(market, index, _current(market, index))]
     folded = [each.folded(interval) for each in parts]
     return joined(folded).between(since_ms, start_ms - start_ms % length_ms)
@@ -105,8 +108,10 @@ def _begin(market: Market, index: int, coin: Coin, moves: list[tuple[int, Move]]
     for at_ms, move in moves:
         if move.lots and at_ms >= minute_ms:
             candles.record(coin, at_ms, move.px_ticks, move.lots)
-    is_fine = HOUR_MS % market.bar_ms == 0
-    hourly = past_bars(market, index, "1h" if is_fine else _interval_of(market), 0)
+    hours = "1h" if HOUR_MS % market.bar_ms == 0 else _interval_of(market)
+    hourly = past_bars(market, index, hours, start_ms - RECENT_MS)
+    if not len(hourly):
+        hourly = past_bars(market, index, hours, 0)
     coin.hour_volumes = hour_volumes(hourly, start_ms)
     newest = candles.forming(coin, "1h")
     if newest is not None and newest.open_ms > start_ms - DAY_MS:

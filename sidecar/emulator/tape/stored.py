@@ -23,6 +23,7 @@ from core.store import candles as candle_store
 from core.store import funding as funding_store
 from core.store import metadata as metadata_store
 from core.store.folder import funding_path, require_folder, stored_intervals
+from sidecar.emulator.exchange import candles
 from sidecar.emulator.exchange.requests import Listed
 from sidecar.emulator.exchange.units import PRICE_DECIMALS, SIGNIFICANT_DIGITS
 from sidecar.emulator.tape.market import Slab
@@ -157,9 +158,11 @@ class StoredMarket:
             listed=self._listings(first, len(open_ms)),
         )
 
-    def past(self, index: int, interval: str) -> PastBars:
+    def past(self, index: int, interval: str, from_ms: int) -> PastBars:
         """Bars of a coin up to the start."""
-        here = np.flatnonzero(self.present[: len(self._trades), index])
+        opens = candles.open_of(interval, max(from_ms, 0))
+        first = int(np.searchsorted(self._open_ms, opens))
+        here = first + np.flatnonzero(self.present[first : len(self._trades), index])
         here = here[self._rows.lots[here, index] > 0]
         rows = self._rows.at((here, index))
         found = PastBars(self._open_ms[here], rows, self._trades[here, index])

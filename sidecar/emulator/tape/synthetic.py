@@ -23,11 +23,10 @@ from sidecar.emulator.exchange import candles
 from sidecar.emulator.exchange.requests import Listed
 from sidecar.emulator.exchange.units import PRICE_DECIMALS
 from sidecar.emulator.tape.market import Slab
-from sidecar.emulator.tape.past import PastBars
+from sidecar.emulator.tape.past import PastBars, joined
 from sidecar.emulator.tape.path import (
     BarRows,
     Chance,
-    joined_rows,
     tick_count_of,
     trade_counts,
     trades_needed,
@@ -143,23 +142,23 @@ class SyntheticMarket:
             listed={0: self._listings(hour)},
         )
 
-    def past(self, index: int, interval: str) -> PastBars:
+    def past(self, index: int, interval: str, from_ms: int) -> PastBars:
         """Bars of a coin up to the start; those longer than an hour are made of hours."""
         if interval not in self._kept:
-            return self.past(index, "1h").folded(interval)
+            opens = candles.open_of(interval, max(from_ms, self.spec.start_ms))
+            return self.past(index, "1h", opens).folded(interval)
         length_ms = INTERVALS[interval]
-        times, columns, trades, there = [], [], [], []
+        parts = []
         for hour, rows, counts in self._kept[interval]:
-            number = len(counts)
-            opens = length_ms * np.arange(number, dtype=np.int64)
-            opens += self.spec.start_ms + hour * HOUR_MS
-            times.append(opens)
-            columns.append(rows.at((slice(None), index)))
-            trades.append(counts[:, index])
-            hours = hour + np.arange(number) * length_ms // HOUR_MS
-            there.append(self._presence_of(index, hours))
-        found = PastBars(np.concatenate(times), joined_rows(columns), np.concatenate(trades))
-        return found.at(np.concatenate(there))
+            opens_ms = length_ms * np.arange(len(counts), dtype=np.int64)
+            opens_ms += self.spec.start_ms + hour * HOUR_MS
+            if opens_ms[-1] < from_ms:
+                continue
+            hours = (opens_ms - self.spec.start_ms) // HOUR_MS
+            there = self._presence_of(index, hours)
+            mine = BarRows(*(each[there, index].astype(np.int64) for each in rows.columns()))
+            parts.append(PastBars(opens_ms[there], mine, counts[there, index].astype(np.int64)))
+        return joined(parts)
 
     def funding(self, index: int) -> list[tuple[int, float, float]]:
         """(hour, rate per hour, premium) of a coin by the start."""
@@ -208,7 +207,7 @@ class SyntheticMarket:
         for interval in _KEPT:
             minutes = INTERVALS[interval] // MINUTE_MS
             kept = self._kept[interval]
-            kept.append((found.hour, *_folded(rows, counts, minutes)))
+            kept.append((found.hour, *_narrow(*_folded(rows, counts, minutes))))
             if interval != "1h":
                 most = 1 + (candles.BARS_MAX * minutes) // (MINUTES * _STRETCH_HOURS) + 1
                 del kept[: max(len(kept) - most, 0)]
@@ -305,6 +304,12 @@ def _ticks(px: Floats, size_decimals: int) -> Ints:
     """Prices as whole ticks, on the venue's grid."""
     per_usd = powers_of_ten(np.array(PRICE_DECIMALS - size_decimals))
     return np.rint(round_px(px, size_decimals) * per_usd).astype(np.int64)
+
+
+def _narrow(rows: BarRows, counts: Ints) -> tuple[BarRows, Ints]:
+    """The same in half the memory: prices and counts fit into 31 bits, volumes need not."""
+    columns: list[Any] = [each.astype(np.int32) for each in (*rows.columns()[:4], counts)]
+    return BarRows(columns[0], columns[1], columns[2], columns[3], rows.lots), columns[4]
 
 
 def _folded(rows: BarRows, counts: Ints, minutes: int) -> tuple[BarRows, Ints]:
