@@ -11,6 +11,8 @@ from sidecar.emulator.exchange import candles
 from sidecar.emulator.exchange.requests import Moved
 from sidecar.emulator.exchange.state import Bar, Rules, VenueState
 from sidecar.emulator.exchange.units import is_valid_px, px_step_ticks
+from sidecar.emulator.faults.plane import Plane
+from sidecar.emulator.gateway.gateway import Gateway
 from sidecar.emulator.tape.path import BarRows, Chance, paths, trade_counts, trades_needed
 from sidecar.emulator.tape.port import Tape
 from sidecar.emulator.tape.synthetic import synthetic_tape
@@ -163,3 +165,23 @@ def as_usd(bar: Bar, size_decimals: int) -> tuple[float, ...]:
         *(ticks / 10.0 ** (6 - size_decimals) for ticks in prices),
         bar.lots / 10.0**size_decimals,
     )
+
+
+@settings(max_examples=2)
+@given(st.integers(0, 2**63 - 1), st.integers(0, HOUR_MS - 1))
+def test_a_venue_without_clients_has_the_market_s_candles(seed: int, into_ms: int) -> None:
+    spec = MarketSpec(
+        seed=seed, symbol_count=3, bar_count=100, late_count=0, holed_count=1, ended_count=1
+    )
+    start_ms = spec.start_ms + 20 * HOUR_MS + into_ms
+    tape = synthetic_tape(spec, start_ms, 5_000)
+    gateway = Gateway(tape.first_state(Rules()), tape, Plane())
+
+    for hour in range(1, 5):
+        gateway.advance(start_ms + hour * HOUR_MS)
+
+    lived = traded(synthetic_tape(spec, start_ms, 5_000), start_ms + 4 * HOUR_MS)
+    for coin in gateway.state.coins.values():
+        for interval in UP_TO_A_DAY:
+            seen = candles.bars(coin, interval, 0, 2**62)
+            assert seen == candles.bars(lived.coins[coin.name], interval, 0, 2**62)
