@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS reserved (id INTEGER PRIMARY KEY CHECK (id = 1), unti
 INPUT: Final = "INSERT INTO journal (seq, now_ms, input, crc) VALUES (?, ?, ?, ?)"
 PLANE: Final = "INSERT OR REPLACE INTO plane VALUES (1, ?, ?)"
 RESERVE: Final = "INSERT OR REPLACE INTO reserved VALUES (1, ?)"
+REPLAYED: Final = ("exchange", "faults", "gateway", "tape")
 CHECKPOINT_PAGES: Final = 4_000
 ANOTHER: Final = "give --state another file, or move this one away"
 
@@ -256,9 +257,9 @@ def encode_state(state: VenueState) -> bytes:
 
 
 def code_identity(folder: Path) -> str:
-    """A hash of the emulator's sources: other code may make other fills of the same inputs."""
+    """A hash of the sources that recovery runs: others may make other fills of the same inputs."""
     digest = sha256()
-    for path in sorted(folder.rglob("*.py")):
+    for path in sorted(path for name in REPLAYED for path in (folder / name).rglob("*.py")):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import websockets
 from coincurve import PrivateKey
 
 from core.clock import monotonic_s, sleep_s
@@ -72,6 +74,30 @@ def test_speed_is_changed_while_it_runs(venue: Emulator) -> None:
 
     assert 8_000 < after_ms - before_ms < 100_000
     assert now_ms(venue) == after_ms
+
+
+async def listens(running: Emulator, moves: Callable[[], object]) -> bool:
+    """Does a stream without messages live on after that?"""
+    async with websockets.connect(running.ready["ws"], proxy=None) as stream:
+        await asyncio.to_thread(moves)
+        try:
+            await stream.send('{"method": "ping"}')
+            return "pong" in str(await asyncio.wait_for(stream.recv(), 5))
+        except websockets.ConnectionClosed:
+            return False
+
+
+def test_silence_is_of_the_client_s_time_at_a_speed_and_of_the_venue_s_in_steps(
+    venue: Emulator,
+) -> None:
+    def step(ms: int) -> object:
+        return venue.control("POST", "/clock/advance", {"ms": ms})
+
+    assert asyncio.run(listens(venue, lambda: step(59_000)))
+    assert not asyncio.run(listens(venue, lambda: step(61_000)))
+    venue.control("POST", "/clock/speed", {"speed": 600})
+    assert asyncio.run(listens(venue, lambda: sleep_s(0.3)))
+    venue.control("POST", "/clock/speed", {"speed": 0})
 
 
 def test_money_comes_and_goes_and_none_is_missing(venue: Emulator) -> None:

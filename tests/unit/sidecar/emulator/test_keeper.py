@@ -274,18 +274,6 @@ def test_what_faults_did_is_neither_lost_nor_done_twice_by_a_kill(tmp_path: Path
         assert "resting" in str(venue.act(order(0, "50000", "0.01")).json())
 
 
-def test_time_does_not_run_back_over_a_kill(tmp_path: Path) -> None:
-    path = tmp_path / "state"
-    with emulator(*started(path, "--speed", "1000", "--start", "2026-01-01")) as venue:
-        seen_ms = venue.control("GET", "/clock")["now_ms"]
-        venue.process.kill()
-        venue.process.wait()
-
-    with emulator(*started(path, "--speed", "1000")) as venue:
-        assert venue.ready["now_ms"] >= seen_ms
-        assert venue.ready["now_ms"] < seen_ms + 10_000_000
-
-
 def refused(*options: str) -> tuple[int, str]:
     """(exit code, stderr) of an emulator that does not start."""
     done = subprocess.run(
@@ -295,12 +283,21 @@ def refused(*options: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_two_emulators_on_one_file_are_refused(tmp_path: Path) -> None:
+def test_a_second_emulator_is_refused_and_time_does_not_run_back_over_a_kill(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "state"
-    with emulator(*started(path)) as venue:
+    with emulator(*started(path, "--speed", "1000", "--start", "2026-01-01")) as venue:
         code, said = refused(*started(path))
+        seen_ms = venue.control("GET", "/clock")["now_ms"]
+        venue.process.kill()
+        venue.process.wait()
     assert code == 1
     assert f"the state file state is in use by process {venue.process.pid}" in said
+
+    with emulator(*started(path, "--speed", "1000")) as venue:
+        assert venue.ready["now_ms"] >= seen_ms
+        assert venue.ready["now_ms"] < seen_ms + 10_000_000
 
 
 def options_of(state: Path, **market: object) -> EmulatorOptions:
