@@ -131,7 +131,9 @@ class SyntheticMarket:
         hour = max((at_ms - self.spec.start_ms) // HOUR_MS, 0)
         found = self._hour(hour)
         present = self._present(hour)
-        pairs = zip(found.rate_1h[0].tolist(), present.tolist(), strict=True)
+        # Rates of a builder's coins follow rules of their own, which the venue applies.
+        own = present & (self._order < len(self._traits[0].symbols))
+        pairs = zip(found.rate_1h[0].tolist(), own.tolist(), strict=True)
         open_ms = self.spec.start_ms + hour * HOUR_MS
         return Slab(
             open_ms=open_ms + MINUTE_MS * np.arange(MINUTES, dtype=np.int64),

@@ -199,6 +199,19 @@ def test_a_builder_s_dex_brings_two_coins_with_ids_of_their_own() -> None:
     assert mine == [(bar.open_ms, bar.close_ticks) for bar in plain.history("BTC", "1m", 0, 2**62)]
 
 
+def test_rates_of_a_builder_s_coins_are_left_to_the_venue() -> None:
+    due_ms = START_MS - START_MS % HOUR_MS + HOUR_MS
+
+    found = {
+        move.coin: move.rate_1h
+        for at_ms, each in moves(list(tape(3, dex="acme").take(due_ms)))
+        for move in each.moves
+        if at_ms == due_ms - 15_000
+    }
+
+    assert [coin for coin, rate in found.items() if rate is None] == ["acme:GOLD", "acme:OIL"]
+
+
 def test_what_it_does_not_know_is_empty() -> None:
     assert tape().history("NOBODY", "1m", 0, 2**62) == []
     assert tape().history("BTC", "7m", 0, 2**62) == []
