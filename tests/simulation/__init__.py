@@ -27,7 +27,10 @@ How to simulate another program:
 5. Crash anywhere: `Plan(kill_step=n)` kills instead of the n-th step of any process, `kill_call=n`
    at the n-th call of its disk; `outcome.steps` and `outcome.disk_calls` say how many there are.
 6. A failing plan: `shrunk(schedule, fails)`, then `save` it into `tests/regressions/`; every file
-   there is run again by `test_regressions`.
+   there is run again.  `python -m tests.simulation --seeds 100 --hours 2` does so for the small
+   client and says how many simulated hours a minute of CPU holds.
+7. Plant a fault in the program and see that it is found: a harness that finds nothing proves
+   nothing.
 
 A kill is a SIGKILL: no `except` and no `finally` of the dead runs while the simulation does, and
 what it had sent still arrives.  The world does not cover bytes on a wire (the second rig does), and
