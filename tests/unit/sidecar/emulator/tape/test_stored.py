@@ -218,6 +218,24 @@ def test_by_default_a_quarter_of_the_data_is_history(tmp_path: Path) -> None:
     assert len(tape.history("BTC", "1h", 0, 2**62)) == 20
 
 
+@pytest.mark.parametrize(("interval", "tick_ms"), [("1m", 1_000), ("1h", 1_000), ("4h", 4_000)])
+def test_long_bars_have_longer_ticks(tmp_path: Path, interval: str, tick_ms: int) -> None:
+    tape = stored_tape(Asked(fill(tmp_path, {"BTC": wave(9)}, interval)))
+
+    times = [at_ms for at_ms, _ in tape.take(tape.start_ms + 4 * HOUR_MS)]
+
+    assert tape.identity()["tick_ms"] == tick_ms
+    assert times[1] - times[0] == tick_ms
+
+
+def test_one_bar_is_enough(tmp_path: Path) -> None:
+    tape = stored_tape(Asked(fill(tmp_path, {"BTC": wave(1)}, "1h")))
+
+    state = played(tape)
+
+    assert [bar.lots for bar in bars_of(tape, state, "BTC", "1h")] == [125]
+
+
 def test_the_finest_interval_is_taken(tmp_path: Path) -> None:
     store = fill(fill(tmp_path, {"BTC": wave(80)}, "1h"), {"BTC": wave(80)}, "5m")
 
