@@ -92,6 +92,19 @@ def test_other_methods_paths_and_types_are_refused(venue: Emulator) -> None:
     assert post(venue, b'{"type": "meta"}', **{"content-type": "text/plain"})[0] == 415
 
 
+def test_a_page_of_a_browser_may_call_it(venue: Emulator) -> None:
+    url, page = venue.ready["http"] + "/info", {"origin": "http://localhost:3000"}
+    ahead = {**page, "access-control-request-method": "POST"}
+
+    reply = venue.client.options(url, headers=ahead)
+    assert reply.status_code == 200
+    assert reply.headers["access-control-allow-headers"] == "content-type"
+    for sent in ({"type": "allMids"}, {"type": "nothing"}):
+        reply = venue.client.post(url, json=sent, headers=page)
+        assert reply.headers["access-control-allow-origin"] == "*"
+    assert venue.client.options(url).status_code == 405
+
+
 def test_a_head_without_end_is_cut_off(venue: Emulator) -> None:
     port = int(venue.ready["http"].rsplit(":", 1)[1])
     with socket.create_connection(("127.0.0.1", port), timeout=5) as raw:
