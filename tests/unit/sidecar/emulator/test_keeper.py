@@ -109,8 +109,10 @@ def test_a_changed_file_is_named(
 def test_what_is_no_database_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "state").write_bytes(b"noise " * 4_000)
 
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match="the state file is damaged") as caught:
         open_keeper(tmp_path / "state").__enter__()
+
+    assert "--state another file" in caught.value.lines()[2]
 
 
 def test_an_input_that_cannot_be_written_is_an_error_before_it_takes_effect(
