@@ -62,7 +62,7 @@ def test_who_waits_for_a_time_is_answered_when_it_has_come(venue: Emulator) -> N
 
     asked_s = monotonic_s()
     venue.control("GET", f"/clock?until_ms={until_ms + 1}&wait_ms=50")
-    assert 0.04 < monotonic_s() - asked_s < 1.0
+    assert 0.04 < monotonic_s() - asked_s < 4.0
 
 
 def test_speed_is_changed_while_it_runs(venue: Emulator) -> None:
@@ -72,7 +72,7 @@ def test_speed_is_changed_while_it_runs(venue: Emulator) -> None:
     venue.control("POST", "/clock/speed", {"speed": 0})
     after_ms = now_ms(venue)
 
-    assert 8_000 < after_ms - before_ms < 100_000
+    assert 8_000 < after_ms - before_ms < 1_000_000
     assert now_ms(venue) == after_ms
 
 

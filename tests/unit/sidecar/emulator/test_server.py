@@ -222,7 +222,8 @@ def test_a_slow_reader_is_dropped_and_others_keep_their_pace(tmp_path: Path) -> 
         assert running.control("GET", "/counters")["shell"]["slow_readers_dropped"] == 1
     assert "is dropped: its client does not read" in (tmp_path / "err").read_text()
     assert len(waits) > 20
-    assert max(waits) < 0.5
+    # Were it waited for, nothing would come at all.
+    assert max(waits) < 5
 
 
 async def told_of_the_end(running: Emulator, number: signal.Signals) -> int:
@@ -247,7 +248,7 @@ def test_a_signal_ends_streams_and_then_it_with_its_code(
         began_s = monotonic_s()
         assert asyncio.run(told_of_the_end(running, number)) == 1012
         assert running.process.wait(timeout=5) == code
-        assert monotonic_s() - began_s < 3
+        assert monotonic_s() - began_s < 10
 
     assert errors.read_text() == f"stopped by {word}\n"
 
@@ -288,7 +289,7 @@ def test_a_scaled_clock_is_followed_by_other_processes() -> None:
         asyncio.run(clock.sleep_ms(120_000))
 
         assert clock.now_ms() - began_ms >= 120_000
-        assert 0.15 < monotonic_s() - began_s < 2.0
+        assert 0.15 < monotonic_s() - began_s < 10.0
         assert abs(running.info(type="exchangeStatus")["time"] - clock.now_ms()) < 300_000
 
 
