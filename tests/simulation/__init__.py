@@ -6,6 +6,7 @@ same seed gives the same run, to the last bit, so a seed and a schedule are a bu
     loop           event loop without a selector; incarnations that can be killed at any await
     ports          what a simulated program has instead of the operating system
     net            requests and streams to the emulator's gateway: loss, delay, half-open, clog
+    local          sockets between processes of one machine
     disk           an SQLite VFS in memory: power loss takes what was not synced; calls that fail
     schedule       what goes wrong and when: drawn from a seed, shrunk, kept as JSON
     guard          real clocks and real chance raise inside a simulation

@@ -142,6 +142,8 @@ class StoredMarket:
         self._ended = np.array(
             [self._end_of(each, column) for each, column in zip(described, order, strict=True)]
         )
+        # Who has ended has no bars any more, whatever the store holds.
+        self.present &= self._open_ms[:, None] < self._ended
         self._funding = self._load_funding(described)
         self._bars_per_slab = max(1, _CELLS * self.tick_ms // (self.bar_ms * max(len(order), 1)))
 
