@@ -42,6 +42,8 @@ REASONS: Mapping[str, str] = {
     "perpMaxPositionRejected": (
         "Order would cause position to exceed margin tier limit at current leverage"
     ),
+    "tooManyOpenOrdersRejected": "Too many open orders",
+    "insufficientSpotBalanceRejected": "Order has insufficient spot balance to trade",
 }
 """The documented reasons of a refused order, and the venue's words."""
 

@@ -55,9 +55,9 @@ who takes liquidity first, a market that trades through a price), never by writi
 TAIL = """
 ## Reasons of `reject`
 
-The order is refused with these words, which the exchange itself says in the same case, followed by
-the asset's number, and has the reason as its status. `text` gives any other words, for reasons that
-nobody knows yet; its status is `rejected`.
+The order is refused with these words, which the exchange itself says in the same case (but for the
+last: no spot order gets so far here), followed by the asset's number, and has the reason as its
+status. `text` gives any other words, for reasons that nobody knows yet; its status is `rejected`.
 
 """
 
