@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from core.errors import UsageError
+from core.market.bars import interval_to_ms
 from core.market.synthetic import MarketSpec, synthetic_market
 from sidecar.emulator.exchange import candles
 from sidecar.emulator.exchange.requests import Listed, Moved
@@ -148,6 +149,16 @@ def test_history_ends_where_the_state_begins(interval: str) -> None:
     open_ms = candles.open_of(interval, START_MS)
     assert all(candles.close_of(interval, bar.open_ms) <= START_MS for bar in past)
     assert [bar.open_ms for bar in since] == [open_ms]
+
+
+@pytest.mark.parametrize("interval", ["1m", "15m", "1h", "2h"])
+def test_history_has_all_bars_up_to_the_newest_5000(interval: str) -> None:
+    first_ms = synthetic_spec(1, 2, START_MS, 40).start_ms
+    past = tape(2, days=40).history("BTC", interval, 0, 2**62)
+
+    assert len(past) == min(5_000, (START_MS - first_ms) // interval_to_ms(interval))
+    lengths = {later.open_ms - earlier.open_ms for earlier, later in pairwise(past)}
+    assert len(lengths) == 1
 
 
 def test_funding_falls_due_with_the_last_move_of_the_hour_at_the_market_s_rate() -> None:
