@@ -139,12 +139,15 @@ class BuyRequests(Struct, frozen=True, tag=True):
 
 
 class Send(Struct, frozen=True, tag=True):
-    """USD from one account to another on this venue; `to` None leaves the venue."""
+    """USD from one account to another on this venue; `to` None leaves the venue.
+
+    A `spotSend` goes from spot side to spot side, the others between the perpetual sides.
+    """
 
     user: str
     to: str | None
     micros: int
-    kind: Literal["usdSend", "withdraw"] = "usdSend"
+    kind: Literal["usdSend", "spotSend", "withdraw"] = "usdSend"
 
 
 class MoveToSpot(Struct, frozen=True, tag=True):
@@ -166,6 +169,14 @@ class CreateSubAccount(Struct, frozen=True, tag=True):
     """A named account under the user."""
 
     user: str
+    name: str
+
+
+class RenameSubAccount(Struct, frozen=True, tag=True):
+    """Another name for a sub-account of the user."""
+
+    user: str
+    sub: str
     name: str
 
 
@@ -252,6 +263,7 @@ ClientRequest = (
     | MoveToSpot
     | SetMode
     | CreateSubAccount
+    | RenameSubAccount
     | MoveToSubAccount
     | Noop
 )
