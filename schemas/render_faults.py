@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.fault_kind import PROXY_OPTIONS, REASONS, ROOMS, FaultKind
+from schemas.fault_kind import CANCELS, PROXY_OPTIONS, REASONS, ROOMS, FaultKind
 from schemas.fault_kinds import FAULT_KINDS
 from schemas.render_yaml import word
 
@@ -97,7 +97,9 @@ def faults_markdown() -> str:
                 " hang or deafen one, and a run of bytes for the others.\n"
             )
     reasons = "".join(f"| `{name}` | {words} |\n" for name, words in REASONS.items())
-    parts.append(f"{TAIL}| Reason | Words |\n| --- | --- |\n{reasons}{OUT}")
+    cancels = ", ".join(f"`{name}`" for name in CANCELS)
+    parts.append(f"{TAIL}| Reason | Words |\n| --- | --- |\n{reasons}")
+    parts.append(f"\nReasons of `sibling` with `how: venue`: {cancels}.\n{OUT}")
     return "".join(parts)
 
 

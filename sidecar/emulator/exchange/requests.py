@@ -235,6 +235,14 @@ class Elapse(Struct, frozen=True, tag=True):
     """Only time passes."""
 
 
+class EndOrder(Struct, frozen=True, tag=True):
+    """The venue ends an open order by itself, with any of its statuses."""
+
+    user: str
+    oid: int
+    status: str
+
+
 class Adjust(Struct, frozen=True, tag=True):
     """The operator changes rules of the venue by name: halts, post-only windows, caps, prices.
 
@@ -267,7 +275,7 @@ ClientRequest = (
     | MoveToSubAccount
     | Noop
 )
-Request = ClientRequest | Moved | Listed | Fund | Elapse | Adjust
+Request = ClientRequest | Moved | Listed | Fund | Elapse | EndOrder | Adjust
 
 
 class Envelope(Struct, frozen=True):
