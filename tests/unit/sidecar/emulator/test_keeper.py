@@ -325,7 +325,8 @@ def test_a_venue_over_a_store_goes_on_over_the_same_store_alone(tmp_path: Path) 
     assert opened_with(path, options_of(path, store=three, rebase=True)) == []
     (said,) = opened_with(path, options_of(path, store=three, rebase=True))
     assert said.startswith(f"resumed {path} at 2026-")
-    for other in ({"store": four, "rebase": True}, {"store": three}, {}):
+    of_another_seed = {"store": three, "rebase": True, "seed": 2}
+    for other in ({"store": four, "rebase": True}, {"store": three}, {}, of_another_seed):
         with pytest.raises(InputError, match="the state file"):
             opened_with(path, options_of(path, **other))
     assert opened_with(path, options_of(path, store=three, rebase=True)) == [said]
