@@ -1,0 +1,29 @@
+"""The market-data sidecar: one process owns the venue's streams and the stores.
+
+Pure:
+
+    facts            what streams and replies said
+    decode           the venue's messages to facts, strictly
+    topics           the names of subscriptions, and their frames
+    desired          what is wanted: the union over live clients, within the venue's budgets
+    board            latest values with their ages, sequence numbers, who must hear of what
+    bars             forming and closed bars of a (symbol, interval), gaps, readiness
+    breaker          candle stream or REST polling
+    watch            which streams are silent, and what follows
+
+With ports:
+
+    link             the venue's connections: backoff, silence, resubscription
+    rest             paced requests, confirmation of bars, gaps, reconciliation
+    store            closed bars, funding and contexts on disk, one writer
+    user_log         events of users, durable, by cursor and acknowledgement
+    record           quotes, contexts and trades as parquet by day; retention and quota
+    daemon           all of it as tasks over `core.ports`
+
+For local programs:
+
+    clients          who is connected, their interest, queues and leases
+    server           the Unix socket
+    health           what is well and what is not, for people, systemd and Prometheus
+    run              binds the daemon to this machine
+"""
