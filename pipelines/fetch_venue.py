@@ -22,6 +22,7 @@ from core.venue.hyperliquid import HyperliquidHttp
 from core.venue.port import MarketData, Snapshot
 from core.venue.retry import Patience
 from core.venue.weights import RESERVE, WEIGHT_PER_MINUTE, WeightLedger
+from core.venue_clock import VenueClock
 from pipelines.data_report import limits_of
 from pipelines.venue_options import (
     ORDINARY_PER_MINUTE,
@@ -166,7 +167,8 @@ async def _take_time(fetch: _Fetch) -> None:
     venue_ms = await fetch.market.time_ms()
     ended_ms = fetch.clock.now_ms()
     skew_ms = venue_ms - began_ms if venue_ms < began_ms else max(0, venue_ms - ended_ms)
-    if abs(skew_ms) <= SKEW_MS_MAX:
+    # A clock that follows the venue's is the same one, however far it runs during the question.
+    if abs(skew_ms) <= SKEW_MS_MAX or isinstance(fetch.clock, VenueClock):
         fetch.outcome.now_ms = venue_ms
         return
     fetch.outcome.now_ms = min(venue_ms, ended_ms)

@@ -42,8 +42,16 @@ REASONS: Mapping[str, str] = {
     "perpMaxPositionRejected": (
         "Order would cause position to exceed margin tier limit at current leverage"
     ),
+    "tooManyOpenOrdersRejected": "Too many open orders",
+    "insufficientSpotBalanceRejected": "Order has insufficient spot balance to trade",
 }
 """The documented reasons of a refused order, and the venue's words."""
+CANCELS: tuple[str, ...] = (
+    "marginCanceled", "vaultWithdrawalCanceled", "openInterestCapCanceled", "selfTradeCanceled",
+    "reduceOnlyCanceled", "siblingFilledCanceled", "delistedCanceled", "liquidatedCanceled",
+    "outcomeSettledCanceled", "scheduledCancel", "internalCancel",
+)  # fmt: skip
+"""The documented reasons of an order that ended without its user's doing."""
 
 
 @dataclass(frozen=True)

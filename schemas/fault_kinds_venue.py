@@ -116,10 +116,12 @@ def _accounts() -> dict[str, FaultKind]:
         ),
         "sibling": FaultKind(
             "venue",
-            "A target fills and its stop is cancelled; `self_trade`: own orders meet.",
+            "A target fills and its stop is cancelled; `self_trade`: own orders meet; `venue`: the"
+            " oldest order is cancelled for `reason`, any of the venue's.",
             "the user",
             traded,
-            hows=("tpsl", "self_trade"),
+            {"reason": "internalCancel"},
+            hows=("tpsl", "self_trade", "venue"),
             acts_alone=True,
         ),
         "dms": of("A scheduled cancel fires, stops included."),

@@ -5,13 +5,14 @@ A fault is a kind, when it acts, whom it meets, and options of its kind, all key
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from schemas.base import Group, Strict, Value
-from schemas.fault_kind import PROXY_OPTIONS, REASONS, FaultKind
+from schemas.fault_kind import CANCELS, PROXY_OPTIONS, REASONS, FaultKind
 from schemas.fault_kinds import FAULT_KINDS
 from schemas.faults import nearest
 
@@ -193,10 +194,12 @@ class FaultSpec(Group):
             found.append(("frac", f"{self.fault} takes a part from 0 to 1"))
         if self.usd is not None and self.fault != "transfer" and self.usd <= 0:
             found.append(("usd", f"{self.fault} takes more than 0"))
-        if self.reason is not None and self.reason not in REASONS:
-            match = nearest(self.reason, REASONS)
+        reasons: Collection[str] = CANCELS if self.fault == "sibling" else REASONS
+        if self.reason is not None and self.reason not in reasons:
+            match = nearest(self.reason, reasons)
             close = f", the nearest is `{match}`" if match else ""
-            found.append(("reason", f"no documented reason{close}; give text for other words"))
+            other = "; give text for other words" if self.fault == "reject" else ""
+            found.append(("reason", f"no documented reason{close}{other}"))
         return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.fault_kind import PROXY_OPTIONS, REASONS, ROOMS, FaultKind
+from schemas.fault_kind import CANCELS, PROXY_OPTIONS, REASONS, ROOMS, FaultKind
 from schemas.fault_kinds import FAULT_KINDS
 from schemas.render_yaml import word
 
@@ -55,9 +55,9 @@ who takes liquidity first, a market that trades through a price), never by writi
 TAIL = """
 ## Reasons of `reject`
 
-The order is refused with these words, which the exchange itself says in the same case, followed by
-the asset's number, and has the reason as its status. `text` gives any other words, for reasons that
-nobody knows yet; its status is `rejected`.
+The order is refused with these words, which the exchange itself says in the same case (but for the
+last: no spot order gets so far here), followed by the asset's number, and has the reason as its
+status. `text` gives any other words, for reasons that nobody knows yet; its status is `rejected`.
 
 """
 
@@ -97,7 +97,9 @@ def faults_markdown() -> str:
                 " hang or deafen one, and a run of bytes for the others.\n"
             )
     reasons = "".join(f"| `{name}` | {words} |\n" for name, words in REASONS.items())
-    parts.append(f"{TAIL}| Reason | Words |\n| --- | --- |\n{reasons}{OUT}")
+    cancels = ", ".join(f"`{name}`" for name in CANCELS)
+    parts.append(f"{TAIL}| Reason | Words |\n| --- | --- |\n{reasons}")
+    parts.append(f"\nReasons of `sibling` with `how: venue`: {cancels}.\n{OUT}")
     return "".join(parts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,9 +19,20 @@ FILE_MODE = 0o600
 POLL_S = 0.02
 
 
-def open_writer(path: Path) -> apsw.Connection:
+@dataclass(frozen=True)
+class Words:
+    """What errors call a file, and what to do about one that is damaged."""
+
+    kind: str = "store"
+    remedy: str = "move it away and fetch again, or restore a copy"
+
+
+STORE = Words()
+
+
+def open_writer(path: Path, words: Words = STORE) -> apsw.Connection:
     """The file at `path`, made with mode 0600 when it is not there yet, in WAL mode."""
-    with reported(path):
+    with reported(path, words):
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
@@ -102,25 +114,25 @@ def transaction(connection: apsw.Connection, mode: str) -> Iterator[None]:
 
 
 @contextmanager
-def reported(path: Path) -> Iterator[None]:
+def reported(path: Path, words: Words = STORE) -> Iterator[None]:
     """Turn what SQLite and the file system say about `path` into our errors."""
     try:
         yield
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise InputError(
-            f"the store file is damaged or not an SQLite database: {error}",
+            f"the {words.kind} file is damaged or not an SQLite database: {error}",
             at=str(path),
-            hint="move it away and fetch again, or restore a copy",
+            hint=words.remedy,
         ) from error
     except apsw.BusyError as error:
         raise RefusedError(
-            "another command is writing to this store",
+            f"another command is writing to this {words.kind}",
             at=str(path),
             hint="wait until it has ended, then try again",
         ) from error
     except (apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError, OSError) as error:
         raise InputError(
-            f"the store file cannot be read or written: {error}",
+            f"the {words.kind} file cannot be read or written: {error}",
             at=str(path),
-            hint="check free space and permissions; the store is as it was before",
+            hint=f"check free space and permissions; the {words.kind} is as it was before",
         ) from error

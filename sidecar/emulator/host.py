@@ -118,9 +118,7 @@ class Host:
 
     def apply(self, request: Request | Envelope) -> list[Event]:
         """What the operator asks of the exchange."""
-        now_ms = self.now_ms()
-        self.gateway.advance(now_ms)
-        events = self.gateway.apply(now_ms, request)
+        events = self.gateway.apply(self.now_ms(), request)
         self.flush()
         return events
 

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from core.errors import HaltError, InputError
 from core.lock import hold
-from core.store.sqlite import open_writer, reported, transaction
+from core.store.sqlite import Words, open_writer, reported, transaction
 from sidecar.emulator.exchange.requests import Envelope, Request
 from sidecar.emulator.exchange.state import VenueState
 
@@ -42,8 +42,10 @@ CREATE TABLE IF NOT EXISTS reserved (id INTEGER PRIMARY KEY CHECK (id = 1), unti
 INPUT: Final = "INSERT INTO journal (seq, now_ms, input, crc) VALUES (?, ?, ?, ?)"
 PLANE: Final = "INSERT OR REPLACE INTO plane VALUES (1, ?, ?)"
 RESERVE: Final = "INSERT OR REPLACE INTO reserved VALUES (1, ?)"
+REPLAYED: Final = ("exchange", "faults", "gateway", "tape")
 CHECKPOINT_PAGES: Final = 4_000
 ANOTHER: Final = "give --state another file, or move this one away"
+WORDS: Final = Words("state", ANOTHER)
 
 
 class Input(Struct, frozen=True, array_like=True):
@@ -89,20 +91,20 @@ class Keeper:
 
     def identity(self) -> dict[str, Any] | None:
         """What the file is of, as `begin` was told; None for a new file."""
-        with reported(self.path):
+        with reported(self.path, WORDS):
             row = self._connection.execute("SELECT value FROM meta WHERE key = 'market'").get
         return dict(msgspec.json.decode(row)) if row else None
 
     def begin(self, identity: Mapping[str, Any], snapshot: Snapshot) -> None:
         """Make a new file's first content: what it is of, and the venue as it begins."""
         text = msgspec.json.encode(dict(identity), order="sorted").decode()
-        with reported(self.path), transaction(self._connection, "IMMEDIATE"):
+        with reported(self.path, WORDS), transaction(self._connection, "IMMEDIATE"):
             self._connection.execute("INSERT INTO meta VALUES ('market', ?)", (text,))
             self._write(snapshot)
 
     def load(self) -> Kept:
         """All that was kept.  Raises HaltError when a part is not as it was written."""
-        with reported(self.path), transaction(self._connection, "DEFERRED"):
+        with reported(self.path, WORDS), transaction(self._connection, "DEFERRED"):
             found = self._connection.execute(
                 "SELECT now_ms, state, tape, code, sha256 FROM snapshot"
             ).fetchone()
@@ -131,30 +133,30 @@ class Keeper:
         else:
             data = self._encode(Input(request=request))
         seq = self._seq + 1
-        with reported(self.path):
+        with reported(self.path, WORDS):
             self._connection.execute(INPUT, (seq, now_ms, data, _crc(seq, now_ms, data)))
         self._seq = seq
         self.input_count += 1
 
     def note_plane(self, plane: bytes) -> None:
         """The faults are others than in the snapshot: some acted."""
-        with reported(self.path):
+        with reported(self.path, WORDS):
             self._connection.execute(PLANE, (plane, zlib.crc32(plane)))
 
     def reserve(self, until_ms: int) -> None:
         """After a restart time goes on from there: clients may have seen all that is before."""
-        with reported(self.path):
+        with reported(self.path, WORDS):
             self._connection.execute(RESERVE, (until_ms,))
 
     def save(self, snapshot: Snapshot) -> None:
         """Replace snapshot and inputs by a newer snapshot, at once or not at all."""
-        with reported(self.path), transaction(self._connection, "IMMEDIATE"):
+        with reported(self.path, WORDS), transaction(self._connection, "IMMEDIATE"):
             self._write(snapshot)
         self._seq = self.input_count = 0
 
     def close(self) -> None:
         """Leave one file behind, without a write-ahead log."""
-        with reported(self.path):
+        with reported(self.path, WORDS):
             self._connection.close()
 
     def _write(self, snapshot: Snapshot) -> None:
@@ -201,9 +203,9 @@ def open_keeper(path: Path) -> Iterator[Keeper]:
     ours or of a newer schema, HaltError for a damaged one.
     """
     with hold(path.with_name(f"{path.name}.lock"), what=f"the state file {path.name}"):
-        connection = open_writer(path)
+        connection = open_writer(path, WORDS)
         try:
-            with reported(path):
+            with reported(path, WORDS):
                 _prepare(connection, path)
             yield Keeper(path, connection)
         finally:
@@ -256,9 +258,9 @@ def encode_state(state: VenueState) -> bytes:
 
 
 def code_identity(folder: Path) -> str:
-    """A hash of the emulator's sources: other code may make other fills of the same inputs."""
+    """A hash of the sources that recovery runs: others may make other fills of the same inputs."""
     digest = sha256()
-    for path in sorted(folder.rglob("*.py")):
+    for path in sorted(path for name in REPLAYED for path in (folder / name).rglob("*.py")):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 

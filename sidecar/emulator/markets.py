@@ -40,6 +40,7 @@ def make_tape(options: MarketOptions, now_ms: int) -> Tape:
         options.interval or None,
         begin_ms=begin_ms,
         now_ms=now_ms if options.rebase else None,
+        seed=options.seed,
     )
     return stored_tape(asked)
 

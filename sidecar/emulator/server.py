@@ -5,7 +5,7 @@ What is asked and answered is the gateway's; here are bodies, their limit, and c
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 from sidecar.emulator.gateway.messages import HttpReply
@@ -14,11 +14,21 @@ from sidecar.emulator.sockets import MESSAGE_BYTES_MAX, WIRE, HttpWire
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Header = tuple[bytes, bytes]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 STREAM_PATH: Final = "/ws"
 DISCARDED_BYTES_MAX: Final = 16 * MESSAGE_BYTES_MAX
 NOT_FOUND: Final = HttpReply(404, "text/plain", b"")
+NOTHING: Final = HttpReply(200, "text/plain", b"")
+LAST: Final = (b"connection", b"close")
+# A page of any origin may call it, as it may call the venue: what moves money is signed.
+PREFLIGHT: Final = b"access-control-request-method"
+ALLOWED: Final = ((b"access-control-allow-origin", b"*"),)
+ALLOWED_AHEAD: Final = (
+    (b"access-control-allow-methods", b"POST"),
+    (b"access-control-allow-headers", b"content-type"),
+)
 TOO_LARGE: Final = HttpReply(
     413, "text/plain", b"Failed to buffer the request body: length limit exceeded"
 )
@@ -38,15 +48,18 @@ class VenueApp:
             await self._stream(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        content_type: str | None = None
-        for name, value in scope["headers"]:
-            if name == b"content-type":
-                content_type = value.decode("latin-1")
+        known: dict[bytes, bytes] = dict(scope["headers"])
+        more = ALLOWED if b"origin" in known else ()
+        if scope["method"] == "OPTIONS" and PREFLIGHT in known:
+            await _reply(send, NOTHING, scope[WIRE], (*ALLOWED, *ALLOWED_AHEAD))
+            return
         body = await _body(receive)
         if body is None:
             self._host.counts["bodies_too_large"] += 1
-            await _reply(send, TOO_LARGE, scope[WIRE], is_last=True)
+            await _reply(send, TOO_LARGE, scope[WIRE], (*more, LAST))
             return
+        given = known.get(b"content-type")
+        content_type = given.decode("latin-1") if given is not None else None
         reply = await self._host.post(
             _peer(scope), scope["method"], scope["path"], content_type, body
         )
@@ -54,7 +67,7 @@ class VenueApp:
             scope[WIRE].hang_up()
             await receive()
             return
-        await _reply(send, reply, scope[WIRE])
+        await _reply(send, reply, scope[WIRE], more)
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -106,13 +119,12 @@ async def _body(receive: Receive) -> bytes | None:
     return None if size > MESSAGE_BYTES_MAX else b"".join(parts)
 
 
-async def _reply(send: Send, reply: HttpReply, wire: HttpWire, *, is_last: bool = False) -> None:
+async def _reply(send: Send, reply: HttpReply, wire: HttpWire, more: Sequence[Header]) -> None:
     headers = [
         (b"content-type", reply.content_type.encode("latin-1")),
         (b"content-length", b"%d" % len(reply.body)),
+        *more,
     ]
-    if is_last:
-        headers.append((b"connection", b"close"))
     wire.hold()
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

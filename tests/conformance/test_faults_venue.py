@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.fault_kind import REASONS
+from schemas.fault_kind import CANCELS, REASONS
 from sidecar.emulator.exchange import margin
 from sidecar.emulator.exchange.requests import ApproveAgent
 from tests.fault_scene import BTC, HOUR_MS, MINUTE_MS, SECOND_MS, SELL_PX, Scene, shows
@@ -418,6 +418,20 @@ def test_own_orders_meet_and_the_resting_one_is_cancelled(scene: Scene) -> None:
     scene.fault("sibling", user=scene.user, how="self_trade")
 
     assert status_of(scene, oid) == "selfTradeCanceled"
+
+
+@shows("sibling")
+def test_the_venue_cancels_an_order_for_any_of_its_reasons(scene: Scene) -> None:
+    for reason in CANCELS:
+        oid, wire = scene.rest(), scene.box.connect()
+        wire.subscribe("userEvents", user=scene.user)
+        scene.fault("sibling", user=scene.user, how="venue", reason=reason)
+
+        assert status_of(scene, oid) == reason
+        assert [one["data"] for one in wire.heard()] == [
+            {"nonUserCancel": [{"coin": BTC, "oid": oid}]}
+        ]
+        scene.box.hang_up(wire)
 
 
 @shows("dms")

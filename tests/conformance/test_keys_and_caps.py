@@ -1,4 +1,4 @@
-"""venue.md C.2, C.8, C.10: what rows weigh, open interest at its cap, what an agent may do."""
+"""venue.md C.2, C.8, C.10: weights of rows, budgets, open interest at its cap, agents' powers."""
 
 from __future__ import annotations
 
@@ -79,6 +79,24 @@ def test_c2_rows_weigh_one_per_twenty(kind: str) -> None:
 
     replies = [venue.info(type="allMids").status for _ in range(left + 1)]
     assert replies == [200] * left + [429]
+
+
+def test_c2_sub_accounts_have_budgets_of_their_own(venue: Box, trader: Trader) -> None:
+    buy(trader, "2")
+    sub = trader.act({"type": "createSubAccount", "name": "one"})["response"]["data"]
+    move = {"type": "subAccountTransfer", "subAccountUser": sub, "isDeposit": True, "usd": 10**9}
+    assert trader.act(move) == OK
+    before = ask(venue, "userRateLimit", user=trader.user)
+    batch = {"type": "order", "orders": [order(px=px(venue, "0.9"), size="0.01")], "grouping": "na"}
+    for _ in range(3):
+        trader.nonce += 1
+        venue.exchange(signed(batch, trader.key, trader.nonce, vaultAddress=sub))
+
+    mine, theirs = (ask(venue, "userRateLimit", user=user) for user in (trader.user, sub))
+
+    assert mine == before
+    assert mine["nRequestsCap"] > 100_000
+    assert (theirs["nRequestsUsed"], theirs["nRequestsCap"]) == (3, 10_000)
 
 
 def test_c8_open_interest_at_and_below_its_cap(venue: Box, trader: Trader) -> None:

@@ -211,11 +211,14 @@ def test_c12_funding_is_told_when_the_hour_is_over(venue: Box, wire: Wire, trade
 
     venue.pass_ms(START_MS + HOUR_MS - venue.now_ms)
 
-    (payments,) = [one for one in wire.heard() if one["channel"] == "userFundings"]
+    frames = wire.heard()
+    (payments,) = [one for one in frames if one["channel"] == "userFundings"]
     assert "isSnapshot" not in payments["data"]
     (row,) = payments["data"]["fundings"]
     assert row["coin"] == "BTC"
     assert set(row) >= {"time", "coin", "usdc", "szi", "fundingRate"}
+    (event,) = [one["data"] for one in frames if one["channel"] == "user"]
+    assert event["funding"].items() >= {"coin": "BTC", "usdc": row["usdc"]}.items()
 
 
 def test_c4_deposits_are_told(venue: Box, wire: Wire, trader: Trader) -> None:

@@ -6,6 +6,7 @@ same seed gives the same run, to the last bit, so a seed and a schedule are a bu
     loop           event loop without a selector; incarnations that can be killed at any await
     ports          what a simulated program has instead of the operating system
     net            requests and streams to the emulator's gateway: loss, delay, half-open, clog
+    local          sockets between processes of one machine
     disk           an SQLite VFS in memory: power loss takes what was not synced; calls that fail
     schedule       what goes wrong and when: drawn from a seed, shrunk, kept as JSON
     guard          real clocks and real chance raise inside a simulation
@@ -27,7 +28,10 @@ How to simulate another program:
 5. Crash anywhere: `Plan(kill_step=n)` kills instead of the n-th step of any process, `kill_call=n`
    at the n-th call of its disk; `outcome.steps` and `outcome.disk_calls` say how many there are.
 6. A failing plan: `shrunk(schedule, fails)`, then `save` it into `tests/regressions/`; every file
-   there is run again by `test_regressions`.
+   there is run again.  `python -m tests.simulation --seeds 100 --hours 2` does so for the small
+   client and says how many simulated hours a minute of CPU holds.
+7. Plant a fault in the program and see that it is found: a harness that finds nothing proves
+   nothing.
 
 A kill is a SIGKILL: no `except` and no `finally` of the dead runs while the simulation does, and
 what it had sent still arrives.  The world does not cover bytes on a wire (the second rig does), and

@@ -74,6 +74,42 @@ class Net(Protocol):
         ...
 
 
+class LocalStream(Protocol):
+    """A connection between two processes of one machine."""
+
+    async def send(self, data: bytes) -> None:
+        """Hand bytes over, when there is room; StreamEndedError when nobody is there."""
+        ...
+
+    async def receive(self) -> bytes:
+        """Some of the bytes that were sent; StreamEndedError after the last."""
+        ...
+
+    def close(self) -> None:
+        """End it from this side."""
+        ...
+
+
+class Listener(Protocol):
+    """A name at which connections come in."""
+
+    async def accept(self) -> LocalStream:
+        """The next connection."""
+        ...
+
+
+class Local(Protocol):
+    """Sockets between the processes of one machine."""
+
+    async def listen(self, name: str) -> Listener:
+        """Take a name; OSError when another process that lives has it."""
+        ...
+
+    async def dial(self, name: str) -> LocalStream:
+        """A connection to whoever has the name; LinkLostError when nobody has."""
+        ...
+
+
 class Disk(Protocol):
     """Databases that outlive the process."""
 
@@ -104,6 +140,7 @@ class Ports:
 
     clock: Clock
     net: Net
+    local: Local
     disk: Disk
     rng: Rng
     spawn: Spawn

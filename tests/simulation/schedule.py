@@ -38,7 +38,7 @@ def _restart(rng: random.Random) -> Args:
 
 
 KINDS: dict[str, Callable[[random.Random], Args]] = {
-    "process.kill": _restart,
+    "process.kill": lambda rng: {**_restart(rng), "who": round(rng.random(), 3)},
     "process.power": lambda rng: {
         **_restart(rng),
         "how": rng.choice(["none", "prefix", "subset"]),

@@ -121,13 +121,13 @@ def kept_plan(case: dict[str, int], schedule: list[Trouble]) -> Plan:
 
 
 @pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: path.stem)
-def test_regressions(path: Path) -> None:
-    """Schedules that broke something once: they break the naive client still, and no other."""
-    case, schedule = load(path)
-    plan = kept_plan(case, schedule)
+def test_what_broke_something_once_breaks_it_no_more(path: Path) -> None:
+    assert simulated(kept_plan(*load(path))).violations == []
 
-    assert simulated(plan, "naive").violations
-    assert simulated(plan).violations == []
+
+def test_what_was_kept_is_still_able_to_break_something() -> None:
+    """A change of the venue may heal one of these by chance, but hardly all of them."""
+    assert any(simulated(kept_plan(*load(path)), "naive").violations for path in REGRESSIONS)
 
 
 def killed_everywhere(plan: Plan, planted: str = "") -> dict[str, list[str]]:

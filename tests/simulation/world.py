@@ -25,6 +25,7 @@ from sidecar.emulator.gateway.gateway import Gateway
 from sidecar.emulator.tape.synthetic import synthetic_spec, synthetic_tape
 from tests.simulation.disk import SimDisk
 from tests.simulation.guard import guarded
+from tests.simulation.local import LocalSockets, ProcessSockets
 from tests.simulation.loop import INCARNATION, Incarnation, SimLoop, bury
 from tests.simulation.net import ProcessNet, SimNet
 from tests.simulation.ports import Ports
@@ -123,7 +124,10 @@ class Process:
         self.lives.append(life)
         rng = random.Random(f"{self.world.plan.seed} {self.name} {life.number}")
         net = ProcessNet(self.world.net, f"10.0.0.{len(self.world.processes)}", life)
-        ports = Ports(self.clock, net, self.disk, rng, lambda work, name: self._task(life, work))
+        local = ProcessSockets(self.world.local, life)
+        ports = Ports(
+            self.clock, net, local, self.disk, rng, lambda work, name: self._task(life, work)
+        )
         context = copy_context()
         context.run(INCARNATION.set, life)
         context.run(self._task, life, self.program(ports))
@@ -134,6 +138,7 @@ class Process:
             return
         self.lives[-1].is_dead = True
         self.world.crashes += 1
+        self.world.local.died(self.lives[-1])
         if self.disk.cut(self.world.rng, how):
             self.world.effect("process.power")
         self.world.net.at(down_ms, self.start)
@@ -175,6 +180,7 @@ class World:
         self.plane = Plane()
         self.gateway = Gateway(tape.first_state(Rules()), tape, self.plane)
         self.net = SimNet(self.loop, self.gateway, START_MS, random.Random(f"{seed} net"))
+        self.local = LocalSockets(self.net.at, random.Random(f"{seed} local"))
         self.net.weather.delay_ms = self.plan.delay_ms
         self.loop.before_step = self._may_step
 
@@ -293,8 +299,12 @@ class World:
 
 
 def _process(world: World, kind: str, args: dict[str, Any]) -> None:
+    """A kill meets one process, `who` saying which; a power loss meets all."""
     how = "all" if kind == "kill" else str(args["how"])
-    for process in world.processes:
+    met = world.processes
+    if kind == "kill":
+        met = [met[int(args.get("who", 0.0) * len(met))]]
+    for process in met:
         if process.is_alive and kind == "kill":
             world.effect("process.kill")
         process.kill(how, int(args["down_ms"]))

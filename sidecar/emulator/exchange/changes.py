@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from sidecar.emulator.exchange import checks, endings, matching, placing
 from sidecar.emulator.exchange.endings import cancel_all, end
 from sidecar.emulator.exchange.events import Answered, Event, Refused, Rejected, Status, Waiting
-from sidecar.emulator.exchange.requests import Cancel, Modify, OrderSpec, Place
+from sidecar.emulator.exchange.requests import Cancel, EndOrder, Modify, OrderSpec, Place
 from sidecar.emulator.exchange.state import Order, VenueState
 
-__all__ = ["cancel", "cancel_all", "end", "modify"]
+__all__ = ["cancel", "cancel_all", "end", "end_order", "modify"]
 
 MISSING: Final = placing.GONE
 NOT_OPEN: Final = "Cannot modify canceled or filled order"
@@ -52,6 +52,13 @@ def cancel(state: VenueState, now_ms: int, request: Cancel, events: list[Event])
         end(state, now_ms, order, "canceled", events)
         statuses.append(Waiting("success"))
     events.append(Answered("cancel", tuple(statuses)))
+
+
+def end_order(state: VenueState, now_ms: int, request: EndOrder, events: list[Event]) -> None:
+    """The venue ends an order with a status; one that has ended already is left as it is."""
+    order = find(state, request.user, request.oid)
+    if order is not None:
+        end(state, now_ms, order, request.status, events)
 
 
 def modify(state: VenueState, now_ms: int, request: Modify, events: list[Event]) -> None:

@@ -93,6 +93,16 @@ def stamp_ms(state: VenueState, hour_ms: int) -> int:
     return hour_ms + 1 + int.from_bytes(digest, "big") % STAMP_MS_MAX
 
 
+def premium_behind(rate_1h: float, measured: float) -> float:
+    """The premium nearest the measured one of which a known rate follows by the formula."""
+    eight = rate_1h * HOURS
+    if abs(eight - INTEREST_8H) <= 10.0**-RATE_DECIMALS * HOURS:
+        found = min(max(measured, INTEREST_8H - CLAMP_8H), INTEREST_8H + CLAMP_8H)
+    else:
+        found = eight + CLAMP_8H if eight > INTEREST_8H else eight - CLAMP_8H
+    return round(found, RATE_DECIMALS)
+
+
 def _rate_of_hour(coin: Coin) -> tuple[float, float]:
     """(rate, premium) of the hour that ends, and a new hour of samples begins."""
     mean = coin.premium_sum / coin.premium_count if coin.premium_count else 0.0
@@ -100,6 +110,7 @@ def _rate_of_hour(coin: Coin) -> tuple[float, float]:
     rate = coin_rate(coin, premium)
     if coin.known_rate_1h is not None:
         rate = round(min(max(coin.known_rate_1h, -CAP_1H), CAP_1H), RATE_DECIMALS)
+        premium = premium_behind(rate, premium)
     coin.premium_sum, coin.premium_count, coin.known_rate_1h = 0.0, 0, None
     return rate, premium
 

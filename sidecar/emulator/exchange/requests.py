@@ -139,12 +139,15 @@ class BuyRequests(Struct, frozen=True, tag=True):
 
 
 class Send(Struct, frozen=True, tag=True):
-    """USD from one account to another on this venue; `to` None leaves the venue."""
+    """USD from one account to another on this venue; `to` None leaves the venue.
+
+    A `spotSend` goes from spot side to spot side, the others between the perpetual sides.
+    """
 
     user: str
     to: str | None
     micros: int
-    kind: Literal["usdSend", "withdraw"] = "usdSend"
+    kind: Literal["usdSend", "spotSend", "withdraw"] = "usdSend"
 
 
 class MoveToSpot(Struct, frozen=True, tag=True):
@@ -166,6 +169,14 @@ class CreateSubAccount(Struct, frozen=True, tag=True):
     """A named account under the user."""
 
     user: str
+    name: str
+
+
+class RenameSubAccount(Struct, frozen=True, tag=True):
+    """Another name for a sub-account of the user."""
+
+    user: str
+    sub: str
     name: str
 
 
@@ -224,6 +235,14 @@ class Elapse(Struct, frozen=True, tag=True):
     """Only time passes."""
 
 
+class EndOrder(Struct, frozen=True, tag=True):
+    """The venue ends an open order by itself, with any of its statuses."""
+
+    user: str
+    oid: int
+    status: str
+
+
 class Adjust(Struct, frozen=True, tag=True):
     """The operator changes rules of the venue by name: halts, post-only windows, caps, prices.
 
@@ -252,10 +271,11 @@ ClientRequest = (
     | MoveToSpot
     | SetMode
     | CreateSubAccount
+    | RenameSubAccount
     | MoveToSubAccount
     | Noop
 )
-Request = ClientRequest | Moved | Listed | Fund | Elapse | Adjust
+Request = ClientRequest | Moved | Listed | Fund | Elapse | EndOrder | Adjust
 
 
 class Envelope(Struct, frozen=True):

@@ -18,6 +18,7 @@ from sidecar.emulator.exchange.requests import (
     Fund,
     MoveToSpot,
     MoveToSubAccount,
+    RenameSubAccount,
     Send,
     SetLeverage,
     SetMode,
@@ -34,6 +35,7 @@ Transfer = (
     | MoveToSpot
     | SetMode
     | CreateSubAccount
+    | RenameSubAccount
     | MoveToSubAccount
     | BuyRequests
     | SetLeverage
@@ -80,6 +82,8 @@ def _act(
             return _set_mode(state, account, request)
         case CreateSubAccount():
             return _create_sub_account(state, account, request, events)
+        case RenameSubAccount():
+            return _rename_sub_account(state, account, request)
         case MoveToSubAccount():
             return _move_to_sub_account(state, now_ms, account, request, events)
         case BuyRequests():
@@ -161,7 +165,7 @@ def _send(
     state: VenueState, now_ms: int, account: Account, request: Send, events: list[Event]
 ) -> str | None:
     """Money to another account of the venue, or off it."""
-    if request.micros <= 0 or margin.withdrawable_micros(state, account) < request.micros:
+    if request.micros <= 0 or _available(state, account, request) < request.micros:
         return SHORT_OF_MONEY
     if request.kind == "withdraw" or request.to is None:
         return _withdraw(state, now_ms, account, request.micros, events)
@@ -172,24 +176,29 @@ def _send(
     if request.micros <= fee:
         return SHORT_OF_MONEY
     other = venue_account(state, request.to)
-    _give(state, account, -request.micros)
-    _give(state, other, request.micros - fee)
     state.fees_micros += fee
+    delta: dict[str, str | int | bool | list[dict[str, str]] | None]
+    amount = usd_text(request.micros)
+    parties = {"user": account.address, "destination": other.address, "fee": usd_text(fee)}
+    if request.kind == "spotSend":
+        account.spot_micros -= request.micros
+        other.spot_micros += request.micros - fee
+        delta = {"type": "spotTransfer", "token": "USDC", "amount": amount, "usdcValue": amount}
+        delta |= {**parties, "nativeTokenFee": "0.0", "nonce": None, "feeToken": ""}
+    else:
+        _give(state, account, -request.micros)
+        _give(state, other, request.micros - fee)
+        delta = {"type": "internalTransfer", "usdc": amount, **parties}
     for side in (account, other):
-        _note(
-            state,
-            now_ms,
-            side,
-            {
-                "type": "internalTransfer",
-                "usdc": usd_text(request.micros),
-                "user": account.address,
-                "destination": other.address,
-                "fee": usd_text(fee),
-            },
-            events,
-        )
+        _note(state, now_ms, side, delta, events)
     return None
+
+
+def _available(state: VenueState, account: Account, request: Send) -> int:
+    """What the account can send; outside standard mode both sides are one."""
+    if request.kind == "spotSend" and account.mode == "standard":
+        return account.spot_micros
+    return margin.withdrawable_micros(state, account)
 
 
 def _withdraw(
@@ -275,6 +284,17 @@ def _create_sub_account(
     sub = venue_account(state, address)
     sub.role, sub.master, sub.name = "subAccount", account.address, request.name
     events.append(Answered("createSubAccount", (Waiting(address),)))
+    return None
+
+
+def _rename_sub_account(
+    state: VenueState, account: Account, request: RenameSubAccount
+) -> str | None:
+    """Another name for a sub-account of the account."""
+    sub = state.accounts.get(request.sub)
+    if sub is None or sub.master != account.address:
+        return f"Invalid sub-account {request.sub}"
+    sub.name = request.name
     return None
 
 

@@ -12,6 +12,7 @@ from sidecar.emulator.exchange.approvals import NOBODY
 from sidecar.emulator.exchange.requests import (
     ApproveAgent,
     Elapse,
+    EndOrder,
     Envelope,
     Fund,
     Moved,
@@ -128,8 +129,8 @@ def _placed(act: Act, cloid: str | None) -> Place | None:
 def _sibling(act: Act) -> bool:
     orders = [act.state.orders[oid] for account in act.users() for oid in account.open_oids]
     mine = [order for order in orders if act.active.coin in (None, order.coin)]
-    is_self_trade = act.active.word("how") == "self_trade"
-    return True in [(_self_traded if is_self_trade else _triggered)(act, one) for one in mine[:1]]
+    how = SIBLINGS[act.active.word("how")]
+    return True in [how(act, one) for one in mine[:1]]
 
 
 def _triggered(act: Act, first: Order) -> bool:
@@ -161,6 +162,16 @@ def _self_traded(act: Act, order: Order) -> bool:
     sweep(act, coin, structs.replace(meeting, limit_ticks=before), 0)
     act.apply(act.now_ms, Place(order.user, (meeting,)))
     return not endings.is_open(order)
+
+
+def _ended(act: Act, order: Order) -> bool:
+    """The venue takes the oldest order off, for a reason of its own."""
+    act.apply(act.now_ms, EndOrder(order.user, order.oid, act.active.word("reason")))
+    return not endings.is_open(order)
+
+
+SIBLINGS: Final = {"tpsl": _triggered, "self_trade": _self_traded, "venue": _ended}
+"""What each `how` of `sibling` does."""
 
 
 def _switched_off(act: Act) -> bool:

@@ -135,14 +135,8 @@ class Reel:
         if not begun.any():
             return
         since = int(np.argmax(begun))
-        numbers = slab.open_ms[since:] // bar_ms
-        found = paths(
-            slab.rows.at(slice(since, None)),
-            self._decimals,
-            self._tick_count,
-            self._market.chance,
-            numbers,
-        )
+        columns = self._columns(slab, since)
+        everyone = self._names, list(range(len(self._names)))
         for bar, open_ms in enumerate(slab.open_ms[since:].tolist()):
             at = since + bar
             if open_ms >= first_ms:
@@ -151,29 +145,40 @@ class Reel:
             coins = np.flatnonzero(slab.present[at])
             if not len(coins):
                 continue
-            names = [self._names[index] for index in coins.tolist()]
-            ticks = np.ascontiguousarray(found.ticks[bar, coins].T)
-            lots = np.ascontiguousarray(found.lots[bar, coins].T)
-            oracle, external = self._outside(slab, at, coins)
+            if len(coins) == len(self._names):
+                names, places = everyone
+                values = [column[bar].tolist() for column in columns]
+            else:
+                places = coins.tolist()
+                names = [self._names[index] for index in places]
+                values = [column[bar][:, coins].tolist() for column in columns]
             first = max(-(-(first_ms - open_ms) // tick_ms), 0)
             for place in range(first, self._tick_count):
-                columns = [
-                    names,
-                    ticks[place].tolist(),
-                    lots[place].tolist(),
-                    oracle[place].tolist(),
-                    external[place].tolist(),
-                ]
+                told: list[Any] = [names, *(value[place] for value in values)]
                 at_ms = open_ms + place * tick_ms
                 if (rates := slab.rates.get(at_ms + tick_ms)) is not None:
-                    columns.append([rates[index] for index in coins.tolist()])
-                yield at_ms, Moved(tuple(map(Move, *columns)))
+                    told.append([rates[index] for index in places])
+                yield at_ms, Moved(tuple(map(Move, *told)))
 
-    def _outside(self, slab: Slab, at: int, coins: Ints) -> tuple[Ints, Ints]:
-        """Oracle and other venues' price, over instant and coin."""
+    def _columns(self, slab: Slab, since: int) -> tuple[Ints, ...]:
+        """Price, lots, oracle and other venues' price of the bars from a place on, over bar,
+        instant and coin."""
+        rows = slab.rows.at(slice(since, None))
+        found = paths(
+            rows,
+            self._decimals,
+            self._tick_count,
+            self._market.chance,
+            slab.open_ms[since:] // self._market.bar_ms,
+        )
         along = np.arange(1.0, self._tick_count + 1.0) / self._tick_count
-        opens = slab.rows.open_ticks[at, coins].astype(np.float64)
-        closes = slab.rows.close_ticks[at, coins].astype(np.float64)
+        opens = rows.open_ticks[:, None, :].astype(np.float64)
+        closes = rows.close_ticks[:, None, :].astype(np.float64)
         line = opens + (closes - opens) * along[:, None]
-        oracle = np.maximum(np.rint(line / (1.0 + slab.premium[at, coins])), 1.0)
-        return oracle.astype(np.int64), np.rint(line).astype(np.int64)
+        oracle = np.maximum(np.rint(line / (1.0 + slab.premium[since:, None, :])), 1.0)
+        return (
+            found.ticks.transpose(0, 2, 1),
+            found.lots.transpose(0, 2, 1),
+            oracle.astype(np.int64),
+            np.rint(line).astype(np.int64),
+        )

@@ -34,6 +34,7 @@ from sidecar.emulator.tape.rules import assumed
 from sidecar.emulator.tape.universe import Listing, Universe
 
 TICK_MS: Final = 1_000
+INSTANTS_MAX: Final = 3_600
 WARM_UP_SHARE: Final = 4
 WARM_UP_DAYS_MAX: Final = 30
 FIRST: Final = ("BTC", "ETH", "SOL")
@@ -49,14 +50,15 @@ class Asked:
     `interval` None takes the finest one that is stored.  `begin_ms` is a time of the data; None
     leaves a quarter of the data, at most 30 days, as history.  With `now_ms` the data is shifted by
     whole hours (whole bars, if those are longer) so that its begin lies at most one before that
-    time, and the tape starts then.
+    time, and the tape starts then.  `tick_ms` None is a second, or longer for bars of more than an
+    hour, which have `INSTANTS_MAX`.
     """
 
     store_dir: Path
     interval: str | None = None
     begin_ms: int | None = None
     now_ms: int | None = None
-    tick_ms: int = TICK_MS
+    tick_ms: int | None = None
     seed: int = 1
 
 
@@ -111,7 +113,9 @@ class StoredMarket:
     """The block's bars over time and coin, coins in the order of the universe."""
 
     def __init__(self, asked: Asked, block: BarBlock, start_ms: int, shift_ms: int) -> None:
-        self.start_ms, self.tick_ms, self.bar_ms = start_ms, asked.tick_ms, block.interval_ms
+        self.start_ms, self.bar_ms = start_ms, block.interval_ms
+        longer_ms = max(TICK_MS, self.bar_ms // INSTANTS_MAX)
+        self.tick_ms = longer_ms if asked.tick_ms is None else asked.tick_ms
         self._asked, self._block, self._shift_ms = asked, block, shift_ms
         self._open_ms = block.ts_open_ms + shift_ms
         first = np.argmax(block.present, axis=0)
@@ -138,6 +142,8 @@ class StoredMarket:
         self._ended = np.array(
             [self._end_of(each, column) for each, column in zip(described, order, strict=True)]
         )
+        # Who has ended has no bars any more, whatever the store holds.
+        self.present &= self._open_ms[:, None] < self._ended
         self._funding = self._load_funding(described)
         self._bars_per_slab = max(1, _CELLS * self.tick_ms // (self.bar_ms * max(len(order), 1)))
 

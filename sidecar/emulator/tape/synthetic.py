@@ -131,7 +131,9 @@ class SyntheticMarket:
         hour = max((at_ms - self.spec.start_ms) // HOUR_MS, 0)
         found = self._hour(hour)
         present = self._present(hour)
-        pairs = zip(found.rate_1h[0].tolist(), present.tolist(), strict=True)
+        # Rates of a builder's coins follow rules of their own, which the venue applies.
+        own = present & (self._order < len(self._traits[0].symbols))
+        pairs = zip(found.rate_1h[0].tolist(), own.tolist(), strict=True)
         open_ms = self.spec.start_ms + hour * HOUR_MS
         return Slab(
             open_ms=open_ms + MINUTE_MS * np.arange(MINUTES, dtype=np.int64),
@@ -208,9 +210,12 @@ class SyntheticMarket:
             minutes = INTERVALS[interval] // MINUTE_MS
             kept = self._kept[interval]
             kept.append((found.hour, *_narrow(*_folded(rows, counts, minutes))))
-            if interval != "1h":
-                most = 1 + (candles.BARS_MAX * minutes) // (MINUTES * _STRETCH_HOURS) + 1
-                del kept[: max(len(kept) - most, 0)]
+            if interval == "1h":
+                continue
+            # The last hour holds bars from after the start too.
+            count = sum(len(trades) for _, _, trades in kept)
+            while count - len(kept[0][2]) >= candles.BARS_MAX + MINUTES:
+                count -= len(kept.pop(0)[2])
 
     def _hour(self, hour: int) -> _Minutes:
         if self._current is None or self._current.hour != hour:

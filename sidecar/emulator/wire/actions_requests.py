@@ -16,7 +16,7 @@ from sidecar.emulator.exchange import requests, units
 from sidecar.emulator.exchange.requests import ClientRequest, OrderSpec
 from sidecar.emulator.exchange.state import Coin, Trigger, VenueState
 from sidecar.emulator.wire import actions_shapes as shapes
-from sidecar.emulator.wire import user_signed
+from sidecar.emulator.wire import universe, user_signed
 
 TICK_TEXT: Final = "Price must be divisible by tick size."
 PRICE_TEXT: Final = "Order has invalid price."
@@ -147,6 +147,11 @@ def _(action: shapes.CreateSubAccount, _state: VenueState, user: str) -> ClientR
 
 
 @of_action.register
+def _(action: shapes.SubAccountModify, _state: VenueState, user: str) -> ClientRequest | str:
+    return requests.RenameSubAccount(user, action.sub_account_user, action.name)
+
+
+@of_action.register
 def _(action: shapes.SubAccountTransfer, _state: VenueState, user: str) -> ClientRequest | str:
     return requests.MoveToSubAccount(user, action.sub_account_user, action.usd, action.is_deposit)
 
@@ -163,6 +168,12 @@ def _(action: shapes.ReserveWeight, _state: VenueState, user: str) -> ClientRequ
 
 
 @of_action.register
+def _(_: shapes.AgentEnableDexAbstraction, _state: VenueState, user: str) -> ClientRequest | str:
+    """Every account's money serves all dexs already."""
+    return requests.Noop(user)
+
+
+@of_action.register
 def _(action: shapes.AgentSetAbstraction, _state: VenueState, user: str) -> ClientRequest | str:
     return requests.SetMode(user, _MODES[action.abstraction])
 
@@ -174,6 +185,8 @@ def of_user_signed(
     match action:
         case user_signed.UsdSend():
             return _send(user, action.destination, action.amount, "usdSend")
+        case user_signed.SpotSend():
+            return _spot_send(action, user)
         case user_signed.Withdraw():
             return _send(user, None, action.amount, "withdraw")
         case user_signed.UsdClassTransfer():
@@ -184,8 +197,23 @@ def of_user_signed(
             return _approve_agent(action, user)
         case user_signed.ApproveBuilderFee():
             return _approve_builder(action, user)
+        case _:
+            return _of_settings(kind, action, state, user)
+
+
+def _of_settings(
+    kind: str, action: user_signed.UserSigned, state: VenueState, user: str
+) -> ClientRequest | str:
+    """The same for what an account is set to.  Its money serves all dexs, whatever is asked."""
+    match action:
         case user_signed.SetAbstraction():
             return _set_mode(action, state, user)
+        case user_signed.SetPortfolioMargin() if _is_own(state, action.user, user):
+            return requests.SetMode(action.user, "portfolio" if action.enabled else "standard")
+        case user_signed.SetDexAbstraction() if action.enabled and _is_own(
+            state, action.user, user
+        ):
+            return requests.Noop(user)
         case _:
             return f"Action {kind} is not supported by this emulator."
 
@@ -257,10 +285,16 @@ def _micros(text: str) -> int | str:
 
 
 def _send(
-    user: str, to: str | None, amount: str, kind: Literal["usdSend", "withdraw"]
+    user: str, to: str | None, amount: str, kind: Literal["usdSend", "spotSend", "withdraw"]
 ) -> ClientRequest | str:
     micros = _micros(amount)
     return micros if isinstance(micros, str) else requests.Send(user, to, micros, kind)
+
+
+def _spot_send(action: user_signed.SpotSend, user: str) -> ClientRequest | str:
+    if not _is_usdc(action.token):
+        return f"Token {action.token} is not supported by this emulator."
+    return _send(user, action.destination, action.amount, "spotSend")
 
 
 def _class_transfer(
@@ -277,22 +311,34 @@ def _class_transfer(
 
 
 def _send_asset(action: user_signed.SendAsset, state: VenueState, user: str) -> ClientRequest | str:
-    """USDC between the perpetual side of the first dex and the spot side, or to somebody else."""
+    """USDC between the perpetual sides and the spot side, or to the same side of somebody else.
+
+    All dexs draw on one perpetual side, so between two of them nothing needs to move.
+    """
     owner = action.from_sub_account or user
     if not _is_own(state, owner, user):
         return f"Vault not registered: {owner}"
-    if action.token.partition(":")[0] != "USDC":
+    if not _is_usdc(action.token):
         return f"Unknown token {action.token}"
-    if not {action.source_dex, action.destination_dex} <= {"", "spot"}:
+    if not {action.source_dex, action.destination_dex} <= {*universe.dexs(state), "spot"}:
         return "Invalid perp DEX"
     micros = _micros(action.amount)
     if isinstance(micros, str):
         return micros
+    from_spot, to_spot = action.source_dex == "spot", action.destination_dex == "spot"
     if action.destination == owner and action.source_dex != action.destination_dex:
-        return requests.MoveToSpot(owner, micros, action.destination_dex == "")
-    if action.destination != owner and action.source_dex == action.destination_dex == "":
-        return requests.Send(owner, action.destination, micros)
+        if from_spot == to_spot:
+            return requests.Noop(owner)
+        return requests.MoveToSpot(owner, micros, from_spot)
+    if action.destination != owner and from_spot == to_spot:
+        kind: Literal["usdSend", "spotSend"] = "spotSend" if from_spot else "usdSend"
+        return requests.Send(owner, action.destination, micros, kind)
     return SEND_TEXT
+
+
+def _is_usdc(token: str) -> bool:
+    """Is it the token, named alone or with its id?  There is no other that can be sent."""
+    return token.partition(":")[0] == "USDC"
 
 
 def _approve_agent(action: user_signed.ApproveAgent, user: str) -> ClientRequest | str:

@@ -230,6 +230,14 @@ class CreateSubAccount(Action, tag="createSubAccount"):
     name: Text
 
 
+class SubAccountModify(Action, tag="subAccountModify"):
+    sub_account_user: Text
+    name: Text
+
+    def tidy(self) -> None:
+        self.sub_account_user = canonical.address(self.sub_account_user)
+
+
 class SubAccountTransfer(Action, tag="subAccountTransfer"):
     sub_account_user: Text
     is_deposit: bool
@@ -252,6 +260,10 @@ class ReserveWeight(Action, tag="reserveRequestWeight"):
     weight: Whole
 
 
+class AgentEnableDexAbstraction(Action, tag="agentEnableDexAbstraction"):
+    pass
+
+
 class AgentSetAbstraction(Action, tag="agentSetAbstraction"):
     abstraction: Literal["i", "u", "p"]
 
@@ -271,9 +283,11 @@ ACTIONS: Final[dict[str, type[Action]]] = {
     "twapCancel": TwapCancel,
     "setReferrer": SetReferrer,
     "createSubAccount": CreateSubAccount,
+    "subAccountModify": SubAccountModify,
     "subAccountTransfer": SubAccountTransfer,
     "vaultTransfer": VaultTransfer,
     "reserveRequestWeight": ReserveWeight,
+    "agentEnableDexAbstraction": AgentEnableDexAbstraction,
     "agentSetAbstraction": AgentSetAbstraction,
 }
 
@@ -282,12 +296,9 @@ ELSEWHERE: Final = frozenset(
         "CSignerAction",
         "CValidatorAction",
         "activateOutcomeDeployer",
-        "agentEnableDexAbstraction",
         "agentSendAsset",
         "authorizeAqav2Role",
         "borrowLend",
-        "cDeposit",
-        "cWithdraw",
         "claimRewards",
         "createVault",
         "evmUserModify",
@@ -300,10 +311,8 @@ ELSEWHERE: Final = frozenset(
         "setDisplayName",
         "spotDeploy",
         "spotUser",
-        "subAccountModify",
         "subAccountSpotTransfer",
         "userOutcome",
-        "userPortfolioMargin",
         "validatorL1Stream",
         "vaultDistribute",
         "vaultModify",

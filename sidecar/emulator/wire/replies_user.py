@@ -150,8 +150,8 @@ def user_abstraction(view: View, asked: OfUser) -> Any:
 
 
 def user_dex_abstraction(_: View, __: OfUser) -> Any:
-    """`userDexAbstraction`: nobody uses it."""
-    return False
+    """`userDexAbstraction`: always, a builder's dex draws on the account's one perpetual side."""
+    return True
 
 
 def extra_agents(view: View, asked: OfUser) -> Any:

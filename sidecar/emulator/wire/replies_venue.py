@@ -11,7 +11,7 @@ from sidecar.emulator.wire.replies_market import contexts
 from sidecar.emulator.wire.replies_meta import at_cap, auction, meta
 from sidecar.emulator.wire.replies_orders import open_of, order_row, running_twaps
 from sidecar.emulator.wire.replies_user import unnamed_agent
-from sidecar.emulator.wire.requests_info import Nothing, OfUser
+from sidecar.emulator.wire.requests_info import Nothing, OfTokenIndex, OfUser
 from sidecar.emulator.wire.universe import MAIN_DEX
 from sidecar.emulator.wire.view import View
 
@@ -44,6 +44,25 @@ def delegator_summary(_: View, __: OfUser) -> Any:
 def legal_check(_: View, __: OfUser) -> Any:
     """`legalCheck`: everybody may."""
     return {"ipAllowed": True, "acceptedTerms": True, "userAllowed": True}
+
+
+def borrow_reserve(_: View, __: OfTokenIndex) -> Any:
+    """`borrowLendReserveState`: nobody lends, and nothing is lent."""
+    return {
+        "borrowYearlyRate": "0.0",
+        "supplyYearlyRate": "0.0",
+        "balance": "0.0",
+        "utilization": "0.0",
+        "oraclePx": "1.0",
+        "ltv": "0.0",
+        "totalSupplied": "0.0",
+        "totalBorrowed": "0.0",
+    }
+
+
+def borrow_user(_: View, __: OfUser) -> Any:
+    """`borrowLendUserState`: nobody borrows."""
+    return {"tokenToState": [], "health": "healthy", "healthFactor": None}
 
 
 def spot_deploy_state(view: View, _: OfUser) -> Any:

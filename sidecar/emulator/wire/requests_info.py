@@ -117,6 +117,14 @@ class OfUserSpan(Struct, frozen=True, rename="camel"):
     end_time: Count | None = None
 
 
+class OfUserSince(Struct, frozen=True, rename="camel"):
+    """Rows of a user from a time on."""
+
+    user: Address
+    start_time: Count
+    end_time: Count | None = None
+
+
 class OfBuilder(Struct, frozen=True):
     """A user and a builder."""
 

@@ -115,6 +115,24 @@ class TokenDelegate(Counted, tag="tokenDelegate", kw_only=True):
     is_undelegate: bool
 
 
+class SetPortfolioMargin(Counted, tag="userPortfolioMargin", kw_only=True):
+    user: Text
+    enabled: bool
+
+
+class StakingDeposit(Counted, tag="cDeposit", kw_only=True):
+    wei: Whole
+
+
+class StakingWithdrawal(Counted, tag="cWithdraw", kw_only=True):
+    wei: Whole
+
+
+class LinkStakingUser(Counted, tag="linkStakingUser", kw_only=True):
+    user: Text
+    is_finalize: bool
+
+
 class ConvertToMultiSig(Counted, tag="convertToMultiSigUser", kw_only=True):
     signers: Text
 
@@ -167,6 +185,14 @@ KINDS: Final[dict[str, Kind]] = {
         TokenDelegate,
         "TokenDelegate",
         "address validator,uint64 wei,bool isUndelegate,uint64 nonce",
+    ),
+    "userPortfolioMargin": _kind(
+        SetPortfolioMargin, "UserPortfolioMargin", "address user,bool enabled,uint64 nonce"
+    ),
+    "cDeposit": _kind(StakingDeposit, "CDeposit", "uint64 wei,uint64 nonce"),
+    "cWithdraw": _kind(StakingWithdrawal, "CWithdraw", "uint64 wei,uint64 nonce"),
+    "linkStakingUser": _kind(
+        LinkStakingUser, "LinkStakingUser", "address user,bool isFinalize,uint64 nonce"
     ),
     "convertToMultiSigUser": _kind(
         ConvertToMultiSig, "ConvertToMultiSigUser", "string signers,uint64 nonce"

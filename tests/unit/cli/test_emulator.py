@@ -127,6 +127,20 @@ def test_another_command_fetches_by_its_clock(
         assert 22 <= bars.bar_count <= 30
 
 
+def test_a_clock_that_outruns_its_venue_is_not_called_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At such a speed the venue lags, and a clock that reckons from the last answer is ahead."""
+    shell = Shell(tmp_path, capsys)
+    with emulator("--speed", "200000", "--no-limits", "--symbols-count", "2") as venue:
+        source = ("--venue", venue.ready["http"], "--clock", venue.ready["control"])
+
+        shell("fetch", *source, "--kind", "contexts", "--store", tmp_path / "s", "--root", tmp_path)
+
+    assert "contexts" in shell.err
+    assert "clock is" not in shell.err
+
+
 def test_the_real_venue_takes_no_clock(shell: Shell) -> None:
     assert shell("fetch", "--venue", "mainnet", "--clock", "http://127.0.0.1:1") == 2
     assert "--clock follows an emulator's time, and the venue is mainnet" in shell.error()[0]

@@ -95,7 +95,7 @@ def test_a_sleep_takes_the_emulator_s_time() -> None:
         asyncio.run(clock.sleep_ms(60_000))
 
         assert clock.now_ms() - began_ms >= 60_000
-        assert 0.05 < monotonic_s() - began_s < 1.0
+        assert 0.05 < monotonic_s() - began_s < 10.0
 
 
 def test_a_clock_that_stands_still_is_left_at_once_when_it_is_moved() -> None:
@@ -113,7 +113,7 @@ def test_a_clock_that_stands_still_is_left_at_once_when_it_is_moved() -> None:
 
     with served(master) as url:
         clock = VenueClock(url)
-        assert asyncio.run(sleeper(clock)) < 0.5
+        assert asyncio.run(sleeper(clock)) < 0.9
         assert clock.now_ms() == START_MS + 3_600_000
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import websockets
 from coincurve import PrivateKey
 
 from core.clock import monotonic_s, sleep_s
@@ -60,7 +62,7 @@ def test_who_waits_for_a_time_is_answered_when_it_has_come(venue: Emulator) -> N
 
     asked_s = monotonic_s()
     venue.control("GET", f"/clock?until_ms={until_ms + 1}&wait_ms=50")
-    assert 0.04 < monotonic_s() - asked_s < 1.0
+    assert 0.04 < monotonic_s() - asked_s < 4.0
 
 
 def test_speed_is_changed_while_it_runs(venue: Emulator) -> None:
@@ -70,8 +72,32 @@ def test_speed_is_changed_while_it_runs(venue: Emulator) -> None:
     venue.control("POST", "/clock/speed", {"speed": 0})
     after_ms = now_ms(venue)
 
-    assert 8_000 < after_ms - before_ms < 100_000
+    assert 8_000 < after_ms - before_ms < 1_000_000
     assert now_ms(venue) == after_ms
+
+
+async def listens(running: Emulator, moves: Callable[[], object]) -> bool:
+    """Does a stream without messages live on after that?"""
+    async with websockets.connect(running.ready["ws"], proxy=None) as stream:
+        await asyncio.to_thread(moves)
+        try:
+            await stream.send('{"method": "ping"}')
+            return "pong" in str(await asyncio.wait_for(stream.recv(), 5))
+        except websockets.ConnectionClosed:
+            return False
+
+
+def test_silence_is_of_the_client_s_time_at_a_speed_and_of_the_venue_s_in_steps(
+    venue: Emulator,
+) -> None:
+    def step(ms: int) -> object:
+        return venue.control("POST", "/clock/advance", {"ms": ms})
+
+    assert asyncio.run(listens(venue, lambda: step(59_000)))
+    assert not asyncio.run(listens(venue, lambda: step(61_000)))
+    venue.control("POST", "/clock/speed", {"speed": 600})
+    assert asyncio.run(listens(venue, lambda: sleep_s(0.3)))
+    venue.control("POST", "/clock/speed", {"speed": 0})
 
 
 def test_money_comes_and_goes_and_none_is_missing(venue: Emulator) -> None:

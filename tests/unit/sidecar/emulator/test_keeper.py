@@ -109,8 +109,10 @@ def test_a_changed_file_is_named(
 def test_what_is_no_database_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "state").write_bytes(b"noise " * 4_000)
 
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match="the state file is damaged") as caught:
         open_keeper(tmp_path / "state").__enter__()
+
+    assert "--state another file" in caught.value.lines()[2]
 
 
 def test_an_input_that_cannot_be_written_is_an_error_before_it_takes_effect(
@@ -274,18 +276,6 @@ def test_what_faults_did_is_neither_lost_nor_done_twice_by_a_kill(tmp_path: Path
         assert "resting" in str(venue.act(order(0, "50000", "0.01")).json())
 
 
-def test_time_does_not_run_back_over_a_kill(tmp_path: Path) -> None:
-    path = tmp_path / "state"
-    with emulator(*started(path, "--speed", "1000", "--start", "2026-01-01")) as venue:
-        seen_ms = venue.control("GET", "/clock")["now_ms"]
-        venue.process.kill()
-        venue.process.wait()
-
-    with emulator(*started(path, "--speed", "1000")) as venue:
-        assert venue.ready["now_ms"] >= seen_ms
-        assert venue.ready["now_ms"] < seen_ms + 10_000_000
-
-
 def refused(*options: str) -> tuple[int, str]:
     """(exit code, stderr) of an emulator that does not start."""
     done = subprocess.run(
@@ -295,12 +285,21 @@ def refused(*options: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_two_emulators_on_one_file_are_refused(tmp_path: Path) -> None:
+def test_a_second_emulator_is_refused_and_time_does_not_run_back_over_a_kill(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "state"
-    with emulator(*started(path)) as venue:
+    with emulator(*started(path, "--speed", "1000", "--start", "2026-01-01")) as venue:
         code, said = refused(*started(path))
+        seen_ms = venue.control("GET", "/clock")["now_ms"]
+        venue.process.kill()
+        venue.process.wait()
     assert code == 1
     assert f"the state file state is in use by process {venue.process.pid}" in said
+
+    with emulator(*started(path, "--speed", "1000")) as venue:
+        assert venue.ready["now_ms"] >= seen_ms
+        assert venue.ready["now_ms"] < seen_ms + 10_000_000
 
 
 def options_of(state: Path, **market: object) -> EmulatorOptions:
@@ -326,7 +325,8 @@ def test_a_venue_over_a_store_goes_on_over_the_same_store_alone(tmp_path: Path) 
     assert opened_with(path, options_of(path, store=three, rebase=True)) == []
     (said,) = opened_with(path, options_of(path, store=three, rebase=True))
     assert said.startswith(f"resumed {path} at 2026-")
-    for other in ({"store": four, "rebase": True}, {"store": three}, {}):
+    of_another_seed = {"store": three, "rebase": True, "seed": 2}
+    for other in ({"store": four, "rebase": True}, {"store": three}, {}, of_another_seed):
         with pytest.raises(InputError, match="the state file"):
             opened_with(path, options_of(path, **other))
     assert opened_with(path, options_of(path, store=three, rebase=True)) == [said]

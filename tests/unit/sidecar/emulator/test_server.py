@@ -7,7 +7,7 @@ import json
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ import httpx
 import pytest
 import websockets
 
-from core.clock import SystemClock, monotonic_s, sleep_s
+from core.clock import SystemClock, monotonic_s
 from tests.emulator_process import USER, Emulator, command, emulator, order
 
 MEGABYTE = 1024 * 1024
+INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d", "3d", "1w")
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,19 @@ def test_other_methods_paths_and_types_are_refused(venue: Emulator) -> None:
     assert post(venue, b'{"type": "meta"}', **{"content-type": "text/plain"})[0] == 415
 
 
+def test_a_page_of_a_browser_may_call_it(venue: Emulator) -> None:
+    url, page = venue.ready["http"] + "/info", {"origin": "http://localhost:3000"}
+    ahead = {**page, "access-control-request-method": "POST"}
+
+    reply = venue.client.options(url, headers=ahead)
+    assert reply.status_code == 200
+    assert reply.headers["access-control-allow-headers"] == "content-type"
+    for sent in ({"type": "allMids"}, {"type": "nothing"}):
+        reply = venue.client.post(url, json=sent, headers=page)
+        assert reply.headers["access-control-allow-origin"] == "*"
+    assert venue.client.options(url).status_code == 405
+
+
 def test_a_head_without_end_is_cut_off(venue: Emulator) -> None:
     port = int(venue.ready["http"].rsplit(":", 1)[1])
     with socket.create_connection(("127.0.0.1", port), timeout=5) as raw:
@@ -154,11 +168,11 @@ def test_a_lost_answer_closes_the_connection_without_a_byte(venue: Emulator) -> 
 
 
 async def subscribe_to_all(stream: Any, coins: list[str]) -> None:
-    """Ask for more than a client could want."""
+    """Ask for more than a client could want: every candle of every coin."""
     for coin in coins:
-        for kind in ("activeAssetCtx", "bbo", "trades", "l2Book"):
-            wanted = {"method": "subscribe", "subscription": {"type": kind, "coin": coin}}
-            await stream.send(json.dumps(wanted))
+        for interval in INTERVALS:
+            one = {"type": "candle", "coin": coin, "interval": interval}
+            await stream.send(json.dumps({"method": "subscribe", "subscription": one}))
 
 
 async def books_of(stream: Any, moving: asyncio.Task[None]) -> list[float]:
@@ -207,38 +221,34 @@ def test_a_slow_reader_is_dropped_and_others_keep_their_pace(tmp_path: Path) -> 
 
         assert running.control("GET", "/counters")["shell"]["slow_readers_dropped"] == 1
     assert "is dropped: its client does not read" in (tmp_path / "err").read_text()
-    assert len(waits) > 100
-    assert max(waits) < 0.5
+    assert len(waits) > 20
+    # Were it waited for, nothing would come at all.
+    assert max(waits) < 5
 
 
-async def told_of_the_end(running: Emulator) -> int:
+async def told_of_the_end(running: Emulator, number: signal.Signals) -> int:
     """The code with which a venue that is stopped closes a stream."""
     async with websockets.connect(running.ready["ws"], proxy=None) as stream:
         await stream.send('{"method": "ping"}')
         await stream.recv()
-        running.process.terminate()
+        running.process.send_signal(number)
         with suppress(websockets.ConnectionClosed):
             await stream.recv()
         return stream.close_code or 0
 
 
-def test_streams_are_told_that_it_ends() -> None:
-    with emulator() as running:
-        assert asyncio.run(told_of_the_end(running)) == 1012
-        assert running.process.wait(timeout=5) == 143
-
-
 @pytest.mark.parametrize(
     ("number", "code", "word"), [(signal.SIGTERM, 143, "SIGTERM"), (signal.SIGINT, 130, "Ctrl-C")]
 )
-def test_a_signal_ends_it_with_its_code(
+def test_a_signal_ends_streams_and_then_it_with_its_code(
     tmp_path: Path, number: signal.Signals, code: int, word: str
 ) -> None:
     errors = tmp_path / "err"
     with emulator(stderr=errors) as running:
         began_s = monotonic_s()
-        assert running.stop(number) == code
-        assert monotonic_s() - began_s < 3
+        assert asyncio.run(told_of_the_end(running, number)) == 1012
+        assert running.process.wait(timeout=5) == code
+        assert monotonic_s() - began_s < 10
 
     assert errors.read_text() == f"stopped by {word}\n"
 
@@ -279,45 +289,20 @@ def test_a_scaled_clock_is_followed_by_other_processes() -> None:
         asyncio.run(clock.sleep_ms(120_000))
 
         assert clock.now_ms() - began_ms >= 120_000
-        assert 0.15 < monotonic_s() - began_s < 2.0
+        assert 0.15 < monotonic_s() - began_s < 10.0
         assert abs(running.info(type="exchangeStatus")["time"] - clock.now_ms()) < 300_000
 
 
-async def listens(running: Emulator, moves: Callable[[], object]) -> bool:
-    """Does a stream without messages live on after that?"""
-    async with websockets.connect(running.ready["ws"], proxy=None) as stream:
-        await asyncio.to_thread(moves)
-        try:
-            await stream.send('{"method": "ping"}')
-            return "pong" in str(await asyncio.wait_for(stream.recv(), 5))
-        except websockets.ConnectionClosed:
-            return False
+def test_the_proxy_serves_the_same_and_cuts_when_told(venue: Emulator) -> None:
+    def mids() -> Any:
+        url = venue.ready["proxy"] + "/info"
+        return httpx.post(url, json={"type": "allMids"}, trust_env=False).json()
 
-
-def test_silence_is_of_the_client_s_time_at_a_speed_and_of_the_venue_s_in_steps() -> None:
-    with emulator("--stepped") as running:
-
-        def step(ms: int) -> object:
-            return running.control("POST", "/clock/advance", {"ms": ms})
-
-        assert asyncio.run(listens(running, lambda: step(59_000)))
-        assert not asyncio.run(listens(running, lambda: step(61_000)))
-        running.control("POST", "/clock/speed", {"speed": 600})
-        assert asyncio.run(listens(running, lambda: sleep_s(0.3)))
-
-
-def test_the_proxy_serves_the_same_and_cuts_when_told() -> None:
-    with emulator("--no-limits") as running:
-
-        def mids() -> Any:
-            url = running.ready["proxy"] + "/info"
-            return httpx.post(url, json={"type": "allMids"}, trust_env=False).json()
-
-        assert "BTC" in mids()
-        running.control("POST", "/faults", {"fault": "cut", "via": "proxy", "count": 1})
-        with pytest.raises(httpx.TransportError):
-            mids()
-        assert "BTC" in mids()
-        counters = running.control("GET", "/counters")
-        assert counters["faults"]["cut"]["had_effect"] == 1
-        assert counters["shell"]["proxy"]["connections"] == 3
+    assert "BTC" in mids()
+    venue.control("POST", "/faults", {"fault": "cut", "via": "proxy", "count": 1})
+    with pytest.raises(httpx.TransportError):
+        mids()
+    assert "BTC" in mids()
+    counters = venue.control("GET", "/counters")
+    assert counters["faults"]["cut"]["had_effect"] == 1
+    assert counters["shell"]["proxy"]["connections"] == 3

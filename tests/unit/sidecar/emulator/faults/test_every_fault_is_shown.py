@@ -86,8 +86,8 @@ def alone_options(name: str, via: str) -> dict[str, object]:
     return {**FaultSpec.model_validate({"fault": name, "via": via}).options()}
 
 
-def test_the_fourteen_documented_reasons_have_the_exchange_s_words() -> None:
-    assert len(REASONS) == 14
+def test_the_documented_reasons_have_the_exchange_s_words() -> None:
+    assert len(REASONS) == 16
     assert REASONS["tickRejected"] == checks.TICK
     assert REASONS["reduceOnlyRejected"] == checks.REDUCE_ONLY
     assert REASONS["iocCancelRejected"] == checks.NO_MATCH
@@ -97,4 +97,5 @@ def test_the_fourteen_documented_reasons_have_the_exchange_s_words() -> None:
     assert REASONS["tooAggressiveAtOpenInterestCapRejected"] == checks.TOO_AGGRESSIVE
     assert REASONS["openInterestIncreaseRejected"] == checks.TOO_QUICK
     assert REASONS["oracleRejected"] == checks.FAR_FROM_ORACLE
+    assert REASONS["tooManyOpenOrdersRejected"] == checks.TOO_MANY
     assert {reason: REASONS[reason] for reason in checks.MARGIN_WORDS} == checks.MARGIN_WORDS

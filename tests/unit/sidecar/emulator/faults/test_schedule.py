@@ -66,6 +66,7 @@ def test_a_number_is_a_name_too(tmp_path: Path) -> None:
         ("{fault: delay, direction: up}", "delay takes no direction", "4:31"),
         ("{fault: garble, via: proxy, how: deep}", "one of truncate, noise, utf8", "4:38"),
         ("{fault: reject, reason: tickReject}", "the nearest is `tickRejected`", "4:29"),
+        ("{fault: sibling, reason: tickRejected}", "no documented reason", "4:30"),
         ("{fault: outage, status: 200}", "greater than or equal to 500", "4:29"),
         ("{fault: partial, frac: -0.5}", "partial takes a part from 0 to 1", "4:28"),
         ("{fault: external, usd: -5}", "external takes more than 0, was -5.0", "4:28"),

@@ -198,6 +198,24 @@ def test_rules_are_those_of_the_store_or_what_its_bars_show(tmp_path: Path) -> N
     assert (eth.size_decimals, eth.leverage_max, eth.margin_table_id) == (1, 10, 10)
 
 
+def test_a_delisted_symbol_ends_though_the_store_has_bars_of_it(tmp_path: Path) -> None:
+    store = fill(tmp_path, {"BTC": wave(40), "OLD": wave(40)}, "1m")
+    tiers = (MarginTier(0.0, 5.0),)
+    ended = SymbolMetadata("OLD", 1, 5.0, tiers, delisted_ms=BEGIN_MS + 25 * MINUTE_MS)
+    metadata_store.add_described(store, [ended], ORIGIN, ManualClock(1))
+    tape = stored_tape(Asked(store, tick_ms=15_000))
+
+    found = list(tape.take(2**62))
+
+    assert (BEGIN_MS + 25 * MINUTE_MS, Listed("OLD", is_delisted=True)) in found
+    last_ms = max(
+        at_ms
+        for at_ms, each in found
+        if isinstance(each, Moved) and "OLD" in [move.coin for move in each.moves]
+    )
+    assert last_ms == BEGIN_MS + 25 * MINUTE_MS - 15_000
+
+
 def test_data_is_moved_to_the_present_by_whole_hours(tmp_path: Path) -> None:
     store = fill(tmp_path, {"BTC": wave(60)}, "1m")
     now_ms = BEGIN_MS + 7_777 * HOUR_MS + 17 * MINUTE_MS + 5_000
@@ -216,6 +234,24 @@ def test_by_default_a_quarter_of_the_data_is_history(tmp_path: Path) -> None:
 
     assert tape.start_ms == BEGIN_MS + 20 * HOUR_MS
     assert len(tape.history("BTC", "1h", 0, 2**62)) == 20
+
+
+@pytest.mark.parametrize(("interval", "tick_ms"), [("1m", 1_000), ("1h", 1_000), ("4h", 4_000)])
+def test_long_bars_have_longer_ticks(tmp_path: Path, interval: str, tick_ms: int) -> None:
+    tape = stored_tape(Asked(fill(tmp_path, {"BTC": wave(9)}, interval)))
+
+    times = [at_ms for at_ms, _ in tape.take(tape.start_ms + 4 * HOUR_MS)]
+
+    assert tape.identity()["tick_ms"] == tick_ms
+    assert times[1] - times[0] == tick_ms
+
+
+def test_one_bar_is_enough(tmp_path: Path) -> None:
+    tape = stored_tape(Asked(fill(tmp_path, {"BTC": wave(1)}, "1h")))
+
+    state = played(tape)
+
+    assert [bar.lots for bar in bars_of(tape, state, "BTC", "1h")] == [125]
 
 
 def test_the_finest_interval_is_taken(tmp_path: Path) -> None:

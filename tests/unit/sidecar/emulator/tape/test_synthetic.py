@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from core.errors import UsageError
+from core.market.bars import interval_to_ms
 from core.market.synthetic import MarketSpec, synthetic_market
 from sidecar.emulator.exchange import candles
 from sidecar.emulator.exchange.requests import Listed, Moved
@@ -150,6 +151,16 @@ def test_history_ends_where_the_state_begins(interval: str) -> None:
     assert [bar.open_ms for bar in since] == [open_ms]
 
 
+@pytest.mark.parametrize("interval", ["1m", "15m", "1h", "2h"])
+def test_history_has_all_bars_up_to_the_newest_5000(interval: str) -> None:
+    first_ms = synthetic_spec(1, 2, START_MS, 40).start_ms
+    past = tape(2, days=40).history("BTC", interval, 0, 2**62)
+
+    assert len(past) == min(5_000, (START_MS - first_ms) // interval_to_ms(interval))
+    lengths = {later.open_ms - earlier.open_ms for earlier, later in pairwise(past)}
+    assert len(lengths) == 1
+
+
 def test_funding_falls_due_with_the_last_move_of_the_hour_at_the_market_s_rate() -> None:
     spec = synthetic_spec(1, 3, START_MS, 5)
     one = synthetic_tape(spec, START_MS, 15_000)
@@ -197,6 +208,19 @@ def test_a_builder_s_dex_brings_two_coins_with_ids_of_their_own() -> None:
     assert one.history("acme:OIL", "1h", 0, 2**62)
     mine = [(bar.open_ms, bar.close_ticks) for bar in one.history("BTC", "1m", 0, 2**62)]
     assert mine == [(bar.open_ms, bar.close_ticks) for bar in plain.history("BTC", "1m", 0, 2**62)]
+
+
+def test_rates_of_a_builder_s_coins_are_left_to_the_venue() -> None:
+    due_ms = START_MS - START_MS % HOUR_MS + HOUR_MS
+
+    found = {
+        move.coin: move.rate_1h
+        for at_ms, each in moves(list(tape(3, dex="acme").take(due_ms)))
+        for move in each.moves
+        if at_ms == due_ms - 15_000
+    }
+
+    assert [coin for coin, rate in found.items() if rate is None] == ["acme:GOLD", "acme:OIL"]
 
 
 def test_what_it_does_not_know_is_empty() -> None:

@@ -189,7 +189,7 @@ def test_a_transfer_to_somebody_new_costs_a_dollar() -> None:
             {"ipAllowed": True, "acceptedTerms": True, "userAllowed": True},
         ),
         ("userToMultiSigSigners", {"user": MASTER}, None),
-        ("userDexAbstraction", {"user": MASTER}, False),
+        ("userDexAbstraction", {"user": MASTER}, True),
         ("gossipRootIps", {}, []),
         ("perpDexLimits", {}, None),
         ("marginTable", {"id": 7}, {
