@@ -3,7 +3,9 @@
 Pure:
 
     facts            what streams and replies said
-    decode           the venue's messages to facts, strictly
+    shapes           the venue's messages as typed shapes
+    decode           those messages to facts, strictly
+    user_rows        events of users out of rows, with keys that never change
     topics           the names of subscriptions, and their frames
     desired          what is wanted: the union over live clients, within the venue's budgets
     board            latest values with their ages, sequence numbers, who must hear of what
