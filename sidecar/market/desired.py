@@ -153,19 +153,26 @@ def plan(
 ) -> tuple[Diff, ...]:
     """A Diff for each connection as it holds topics now, and for those to open after them.
 
-    What is held stays where it is; one user a socket; other streams share sockets.  Within the
-    limits when the connections are; else none is opened and nothing is added to what is too much.
+    What is held stays where it is, if users do not need its socket; one user a socket; other
+    streams share sockets.  What has no room as long as the surplus ones are open comes with the
+    next plan.
     """
     limits = limits or Limits()
     sockets = [_Socket(held) for held in connections]
     owed = dict.fromkeys(wanted.topics)
+    open_max = limits.connections_max
+    shared_left = open_max - len(wanted.users)
     for socket in sockets:
+        if socket.user is None:
+            shared_left -= 1
+            # Streams of no user move together where users need the sockets.
+            if shared_left < 0:
+                continue
         for topic in socket.held:
             # A socket of a user never carries anything else, and no topic is held twice.
             if topic in owed and topic.user == socket.user:
                 socket.kept[topic] = None
                 del owed[topic]
-    open_max = limits.connections_max
     for user in wanted.users:
         topics = [topic for topic in owed if topic.user == user]
         home = _home(sockets, user, open_max, limits) if topics else None
