@@ -160,8 +160,10 @@ class Keeper:
             self._connection.close()
 
     def _write(self, snapshot: Snapshot) -> None:
+        # First out, then in: replacing would keep room for two of them in the file.
+        self._connection.execute("DELETE FROM snapshot")
         self._connection.execute(
-            "INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?, ?, ?, ?)",
+            "INSERT INTO snapshot VALUES (1, ?, ?, ?, ?, ?)",
             (
                 snapshot.now_ms,
                 snapshot.state,

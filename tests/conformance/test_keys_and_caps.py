@@ -70,7 +70,7 @@ def test_c2_rows_weigh_one_per_twenty(kind: str) -> None:
     assert all("filled" in status for status in trader.place(*[asked] * 61))
     venue.pass_ms(60_000)
     fields = {"coin": "BTC"} if kind == "recentTrades" else {"user": trader.user}
-    fields |= {"startTime": 0} if kind == "userFillsByTime" else {}  # type: ignore[dict-item]
+    fields |= {"startTime": 0} if kind == "userFillsByTime" else {}
     count = len(ask(venue, kind, **fields))
     weight, expected = (21, 10) if kind == "recentTrades" else (24, 61)
     assert count == expected

@@ -10,7 +10,7 @@ import pytest
 
 from sidecar.emulator.exchange import margin
 from sidecar.emulator.wire.signatures import sign_user_signed
-from tests.venue_box import Box, Trader, Wire, box
+from tests.venue_box import Box, Trader, Wire, box, order
 
 USER = "0x" + "ab" * 20
 USDC = "USDC:0x6d1e7cde53ba9467b783cb7c530ce054"
@@ -126,6 +126,19 @@ def master(trader: Trader, kind: str, **fields: Any) -> dict[str, Any]:
 def spot_usdc(venue: Box, user: str) -> str:
     balances = _decoded(venue.info(type="spotClearinghouseState", user=user).body)["balances"]
     return next((row["total"] for row in balances if row["coin"] == "USDC"), "0.0")
+
+
+@pytest.mark.parametrize("code", [{}, {"brokerCode": 1}])
+def test_the_code_of_a_broker_is_hashed_and_has_no_effect(code: dict[str, int]) -> None:
+    venue = box()
+    trader = venue.trader()
+    mid = float(_decoded(venue.info(type="allMids").body)["BTC"])
+    bid = order(px=str(int(mid * 0.9)), size="0.01")
+
+    reply = trader.act({"type": "order", "orders": [bid], "grouping": "na", **code})
+
+    assert reply["status"] == "ok"
+    assert set(reply["response"]["data"]["statuses"][0]) == {"resting"}
 
 
 STAKING: list[tuple[str, dict[str, Any]]] = [

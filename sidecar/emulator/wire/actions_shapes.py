@@ -86,6 +86,8 @@ class Builder(Piece):
 class PlaceOrders(Action, tag="order", kw_only=True):
     orders: list[Order]
     grouping: Grouping | Priority | UnsetType | None = UNSET
+    broker_code: Whole | UnsetType | None = UNSET
+    """What builders had before: clients that still send it hash it, it has no other effect."""
     builder: Builder | UnsetType | None = UNSET
 
     def tidy(self) -> None:
@@ -93,6 +95,8 @@ class PlaceOrders(Action, tag="order", kw_only=True):
             order.tidy()
         if self.grouping is UNSET or self.grouping is None:
             self.grouping = "na"
+        if self.broker_code is None:
+            self.broker_code = UNSET
         if isinstance(self.builder, Builder):
             self.builder.b = canonical.address(self.builder.b)
         else:

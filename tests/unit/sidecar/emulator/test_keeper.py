@@ -70,6 +70,19 @@ def test_snapshot_inputs_and_reserved_time_come_back(tmp_path: Path) -> None:
         assert keeper.load().until_ms == 2_000
 
 
+def test_a_file_is_no_larger_than_what_it_keeps(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    with open_keeper(path) as keeper:
+        keeper.begin(MARKET, SNAPSHOT)
+        for count in range(5):
+            for _ in range(1_000):
+                keeper.note(10, NOOP)
+            keeper.save(replace(SNAPSHOT, state=bytes(1_000_000 + 1_000 * count)))
+
+    assert path.stat().st_size < 1_400_000
+    assert [one.name for one in tmp_path.iterdir() if one.suffix != ".lock"] == ["state"]
+
+
 def test_a_second_one_is_told_who_has_it(tmp_path: Path) -> None:
     path = tmp_path / "state"
     with (

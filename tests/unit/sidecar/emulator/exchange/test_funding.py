@@ -9,7 +9,7 @@ import pytest
 
 from sidecar.emulator.exchange import book, funding, margin
 from sidecar.emulator.exchange.events import FundingPaid, HourClosed
-from sidecar.emulator.exchange.state import HOUSE, VenueState
+from sidecar.emulator.exchange.state import HOUSE, FundingRow, VenueState
 from tests.money_scene import (
     ALICE,
     BOB,
@@ -258,3 +258,20 @@ def test_every_hour_samples_what_an_account_is_worth_and_has_gained() -> None:
     # 1,000 of profit less the fee and less 50,000 x 0.00125 % of funding
     assert gain == 1_000 * USD - 22_500_000 - 625_000
     assert state.accounts[HOUSE].equity == []
+
+
+def test_rates_payments_and_worths_are_kept_up_to_a_bound() -> None:
+    state = venue()
+    trade(state, ALICE, BOB, PX, BTC_LOTS)
+    account, coin = state.accounts[ALICE], state.coins["BTC"]
+    coin.funding = [(hour, 0.0, 0.0) for hour in range(funding.ROWS_MAX)]
+    account.funding = [FundingRow(hour, "BTC", 0, 1, 0.0) for hour in range(funding.ROWS_MAX)]
+    account.equity = [(hour, 0, 0) for hour in range(funding.EQUITY_MAX)]
+
+    settled(state, 0.0001)
+
+    stamp_ms = funding.stamp_ms(state, HOUR_MS)
+    assert (len(coin.funding), coin.funding[0][0]) == (funding.ROWS_MAX, 1)
+    assert (len(account.funding), account.funding[0].time_ms) == (funding.ROWS_MAX, 1)
+    assert (len(account.equity), account.equity[0][0]) == (funding.EQUITY_MAX, 1)
+    assert coin.funding[-1][0] == account.funding[-1].time_ms == account.equity[-1][0] == stamp_ms
