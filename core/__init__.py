@@ -8,6 +8,7 @@ Ground:
     ports            what a long-running program has instead of the operating system
     ports_real       the same, bound to this machine
     lock             one writer at a time on a file
+    feed/            how local programs reach the market-data sidecar
     login            who runs this process
     settings         paths from the environment, read here only
     tables           parquet files, whole or not at all

@@ -25,7 +25,13 @@ With ports:
 For local programs:
 
     clients          who is connected, their interest, queues and leases
+    waits            requests whose answer comes later
+    answers          what each method answers
     server           the Unix socket
-    health           what is well and what is not, for people, systemd and Prometheus
+    socket_file      its place: folder, permissions, stale files
+    health           what is well and what is not: one judgement for people and programs
+    metrics          the same for Prometheus, over HTTP on loopback
+    notify           the same for systemd
     run              binds the daemon to this machine
+    measure          `make bench-sidecar`
 """
