@@ -9,6 +9,10 @@ Pure:
     topics           the names of subscriptions, and their frames
     desired          what is wanted: the union over live clients, within the venue's budgets
     board            latest values with their ages, sequence numbers, who must hear of what
+    bar_facts        what is known, asked and told of bars
+    bar_clock        the venue's time as its bars tell it
+    bar_grid         which bars are known
+    doubts           bars that are not believed at once
     bars             forming and closed bars of a (symbol, interval), gaps, readiness
     breaker          candle stream or REST polling
     watch            which streams are silent, and what follows
@@ -32,6 +36,7 @@ For local programs:
     health           what is well and what is not: one judgement for people and programs
     metrics          the same for Prometheus, over HTTP on loopback
     notify           the same for systemd
+    shelf            the folder of recordings
     run              binds the daemon to this machine
     measure          `make bench-sidecar`
 """
