@@ -16,14 +16,21 @@ Pure:
     bars             forming and closed bars of a (symbol, interval), gaps, readiness
     breaker          candle stream or REST polling
     watch            which streams are silent, and what follows
+    venue_time       the venue's time, whatever this host's clock does
+    pace             how fast something may be done
 
 With ports:
 
     link             the venue's connections: backoff, silence, resubscription
-    rest             paced requests, confirmation of bars, gaps, reconciliation
+    rest             paced requests
+    confirm          bars of all keys, from streams and REST into the store
+    accounts         events of users, from streams and REST into their log
+    payments         funding rates, hour by hour
     store            closed bars, funding and contexts on disk, one writer
     user_log         events of users, durable, by cursor and acknowledgement
     record           quotes, contexts and trades as parquet by day; retention and quota
+    service          what clients are answered
+    state            what is well, what is not, and what was counted
     daemon           all of it as tasks over `core.ports`
 
 For local programs:

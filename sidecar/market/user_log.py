@@ -105,7 +105,7 @@ class UserLog:
                     ),
                 ).fetchall()
                 if rows:
-                    fresh.append(_logged(rows[0][0], event, seen_ms))
+                    fresh.append(_logged(int(str(rows[0][0])), event, seen_ms))
         return fresh
 
     def read(self, user: str, after: int, limit: int = READ_MAX) -> list[LoggedEvent]:
