@@ -103,7 +103,7 @@ class Daemon:
     def __init__(self, ports: Ports, settings: Settings, hub: Hub, shelf: Shelf | None) -> None:
         self.ports, self.settings, self.hub = ports, settings, hub
         self.time = VenueTime(ports.clock.now_ms)
-        self.rest = Rest(ports, WeightLedger())
+        self.rest = Rest(ports, WeightLedger(), self.time.now_ms)
         self.board, self.watch, self.breaker = Board(), Watch(), Breaker()
         self.links = Links(ports, self.watch, self, self.time.now_ms)
         self.stores = Stores(ports, settings.venue)

@@ -43,12 +43,20 @@ T = TypeVar("T")
 class Rest:
     """The venue's `/info`.  Raises VenueError or one of `core.venue.faults`."""
 
-    def __init__(self, ports: Ports, ledger: WeightLedger, patience: Patience = PATIENCE) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        ledger: WeightLedger,
+        now_ms: Callable[[], int],
+        patience: Patience = PATIENCE,
+    ) -> None:
         self.ledger = ledger
         self.counts: dict[str, int] = {}
         """Requests, and faults by kind."""
         self.last_ok_ms: int | None = None
         self._ports = ports
+        # A time that does not jump with the host's clock, or the ledger would wait out the jump.
+        self._now_ms = now_ms
         self._patience = patience
 
     async def time_ms(self) -> int:
@@ -91,7 +99,7 @@ class Rest:
         """The reply as `read` makes it; a ValueError of `read` is a garbled reply."""
         kind = str(request["type"])
         body = msgspec.json.encode(request)
-        began_ms = self._ports.clock.now_ms()
+        began_ms = self._now_ms()
         attempt = 0
         while True:
             attempt += 1
@@ -103,10 +111,10 @@ class Rest:
                 except (ValueError, RecursionError) as error:
                     fault = f"garbled: {error}"[:SHOWN_CHARS]
                 else:
-                    self.last_ok_ms = self._ports.clock.now_ms()
+                    self.last_ok_ms = self._now_ms()
                     return result
             self._count(fault.partition(":")[0])
-            elapsed_ms = self._ports.clock.now_ms() - began_ms
+            elapsed_ms = self._now_ms() - began_ms
             if self._patience.is_over(attempt, elapsed_ms, unreached=False):
                 raise VenueError(
                     f"no answer to {kind} after {attempt} attempts: {fault}",
@@ -118,10 +126,10 @@ class Rest:
     async def _once(self, kind: str, body: bytes, items_max: int) -> Answer | str:
         """The reply, or what went wrong."""
         weight = info_weight(kind, items_max)
-        while wait_ms := self.ledger.wait_ms(weight, self._ports.clock.now_ms()):
+        while wait_ms := self.ledger.wait_ms(weight, self._now_ms()):
             await self._ports.clock.sleep_ms(wait_ms)
         # What it does weigh is known only by counting rows; most ask for what they get.
-        self.ledger.enter(weight, self._ports.clock.now_ms())
+        self.ledger.enter(weight, self._now_ms())
         self._count("requests")
         timeout_ms = TIME_TIMEOUT_MS if kind == "exchangeStatus" else TIMEOUT_MS
         try:
@@ -151,7 +159,7 @@ class Rest:
         delay_ms = self._patience.delay_ms(attempt, self._ports.rng.random())
         if is_too_many:
             # Others of ours must hold back too, or they would keep the limit broken.
-            self.ledger.bar(self._ports.clock.now_ms() + delay_ms)
+            self.ledger.bar(self._now_ms() + delay_ms)
         await self._ports.clock.sleep_ms(delay_ms)
 
     def _count(self, what: str) -> None:

@@ -12,6 +12,7 @@ same seed gives the same run, to the last bit, so a seed and a schedule are a bu
     guard          real clocks and real chance raise inside a simulation
     world          venue, processes, phases, coverage
     model          the venue's money, computed by another road
+    market_scene   the market-data sidecar in a world, and what its stores must hold
     small_client   a little trader with an outbox, on which all this is proven
     invariants     what must hold of it
     scenario       the small client in a world, from a plan
