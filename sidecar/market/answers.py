@@ -21,7 +21,6 @@ from schemas.sidecar import (
     Funding,
     Hello,
     InterestParams,
-    Params,
     Ready,
     Request,
     Subscribe,
@@ -31,8 +30,8 @@ from schemas.sidecar import (
     Wait,
 )
 from sidecar.market import waits
-from sidecar.market.clients import Client, Hub
-from sidecar.market.daemon import Service
+from sidecar.market.clients import Client, Hub, known_symbols
+from sidecar.market.service import Service
 
 MS_PER_S: Final = 1_000
 EVENT_BYTES_MAX: Final = 768 * 1024
@@ -75,7 +74,7 @@ class Answers:
             "hello": self._hello,
             "interest": self._interest,
             "mids": lambda _, p: self._service.mids(p.symbols, p.age_ms_max),
-            "bbo": lambda _, p: self._service.bbo(p.symbols, p.age_ms_max),
+            "bbo": lambda _, p: self._service.bbo(self._all(p.symbols), p.age_ms_max),
             "contexts": self._contexts,
             "trades": self._trades,
             "candles": self._candles,
@@ -161,8 +160,11 @@ class Answers:
             "users": [user.lower() for user in params.users],
         }
 
+    def _all(self, symbols: tuple[str, ...]) -> list[str]:
+        return list(symbols) or known_symbols(self._service)
+
     def _contexts(self, _: Asked, params: Values) -> Result:
-        found = self._service.contexts(params.symbols)
+        found = self._service.contexts(self._all(params.symbols))
         if params.age_ms_max is not None:
             limit = params.age_ms_max
             found["contexts"] = {
@@ -225,7 +227,7 @@ class Answers:
             "timed_out": not is_due,
             "reset": is_reset or params.after_seq > self._service.seq(()),
             "mids": self._service.mids(params.symbols)["mids"],
-            "bbo": self._service.bbo(params.symbols)["bbo"],
+            "bbo": self._service.bbo(self._all(params.symbols))["bbo"],
         }
 
     def _user_events(self, asked: Asked, params: UserEvents) -> Result:

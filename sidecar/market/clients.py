@@ -17,8 +17,8 @@ from msgspec import Struct
 
 from schemas.sidecar import InterestParams, Subscribe
 from sidecar.market.board import Change
-from sidecar.market.daemon import Service
 from sidecar.market.desired import Interest
+from sidecar.market.service import Service
 from sidecar.market.waits import Waits
 
 STATE_KINDS: Final = ("mid", "bbo", "context")
@@ -211,7 +211,8 @@ class Hub:
             return
         for kind in STATE_KINDS:
             if kind in client.kinds:
-                known = self._values(kind, list(params.symbols))
+                asked = list(params.symbols) or known_symbols(self._service)
+                known = self._values(kind, asked)
                 client.dirty.update({(kind, symbol): None for symbol in known})
         self.resume(client)
 
@@ -292,10 +293,11 @@ class Hub:
         if not hearers:
             self._trade_seqs.pop(symbol, None)
             return
+        is_known = symbol in self._trade_seqs
         after = self._trade_seqs.get(symbol, 0)
         found = service.trades(symbol, after, TRADES_ASKED)
         self._trade_seqs[symbol] = found["seq"]
-        if found.get("missed") and after:
+        if after < found["complete_from_seq"] and is_known:
             self.counts["trades_missed"] += 1
             for client in hearers:
                 client.resync = f"trades of {symbol} came faster than they could be passed on"
@@ -358,6 +360,11 @@ class Hub:
     def _tell_interest(self) -> None:
         for callback in self._callbacks:
             callback()
+
+
+def known_symbols(service: Service) -> list[str]:
+    """All symbols that have a price."""
+    return list(service.mids(())["mids"])
 
 
 def _once(names: Iterable[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable, Collection
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from schemas.sidecar import FRAME_BYTES_MAX
 from sidecar.market.answers import Answers, refusal, too_long
@@ -94,13 +94,14 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client connected: is it one of ours?"""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are of no class of asyncio's.
+        found = cast("asyncio.Transport", transport)
+        self._transport = found
         low, high = BUFFER_BYTES
-        transport.set_write_buffer_limits(high=high, low=low)
-        self._client = self._server.admit(self, transport.get_extra_info("socket"))
+        found.set_write_buffer_limits(high=high, low=low)
+        self._client = self._server.admit(self, found.get_extra_info("socket"))
         if self._client is None:
-            transport.abort()
+            found.abort()
 
     def connection_lost(self, _: Exception | None) -> None:
         """It is gone."""
