@@ -51,6 +51,8 @@ class Settings:
     """Name that stored rows carry, such as `hyperliquid mainnet`."""
     always: Interest
     """What is wanted even while no client is there."""
+    clock_is_venues: bool = False
+    """Does the clock follow an emulator's?  It is believed then, however fast it runs."""
     silent_bars: Silent = "absent"
     """A bar without trades is `absent` from what is read, or `flat`; the store never has it."""
     grace_ms: int = 2_500
@@ -102,7 +104,7 @@ class Daemon:
 
     def __init__(self, ports: Ports, settings: Settings, hub: Hub, shelf: Shelf | None) -> None:
         self.ports, self.settings, self.hub = ports, settings, hub
-        self.time = VenueTime(ports.clock.now_ms)
+        self.time = VenueTime(ports.clock.now_ms, is_venues=settings.clock_is_venues)
         self.rest = Rest(ports, WeightLedger(), self.time.now_ms)
         self.board, self.watch, self.breaker = Board(), Watch(), Breaker()
         self.links = Links(ports, self.watch, self, self.time.now_ms)

@@ -76,8 +76,13 @@ def run(options: SidecarOptions, note: Say, ready: Ready) -> None:
         refuse_other_network(options.store, options.venue.source)
         listener = stack.enter_context(bound(path))
         clock = clock_for(options.clock_url, options.venue)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            number = runner.run(Process(options, clock, note, ready).run(path, listener))
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                number = runner.run(Process(options, clock, note, ready).run(path, listener))
+        finally:
+            for known, handler in handlers.items():
+                signal.signal(known, handler)
     signal.raise_signal(number)
     raise KeyboardInterrupt
 
@@ -131,6 +136,7 @@ class Process:
         return daemon.Settings(
             venue=options.venue.source,
             always=options.always,
+            clock_is_venues=bool(options.clock_url),
             silent_bars=options.silent_bars,
             context_ms=daemon.UNIVERSE_MS if options.record_contexts else 0,
             record_quotes=options.record_quotes,

@@ -18,8 +18,11 @@ AGE_MS_MAX: Final = 30_000
 class VenueTime:
     """The host's clock and how far the venue's is ahead of it."""
 
-    def __init__(self, host_ms: Callable[[], int]) -> None:
+    def __init__(self, host_ms: Callable[[], int], *, is_venues: bool = False) -> None:
         self._host_ms = host_ms
+        # A clock that follows an emulator's is the venue's own: it may run hundreds of times as
+        # fast as a wall clock, so that its steps say nothing, and nobody sets it.
+        self._is_venues = is_venues
         self._read_ms = host_ms()
         self._ahead_ms = 0
         self._asked_ms: int | None = None
@@ -29,6 +32,8 @@ class VenueTime:
     def now_ms(self) -> int:
         """The venue's time, trusted or not; it does not follow a jump of the host's clock."""
         host_ms = self._host_ms()
+        if self._is_venues:
+            return host_ms
         step_ms = host_ms - self._read_ms
         if not 0 <= step_ms <= JUMP_MS:
             self.jumps += 1
@@ -39,6 +44,8 @@ class VenueTime:
 
     def is_trusted(self) -> bool:
         """Was the venue asked lately, and did the clock not jump since?"""
+        if self._is_venues:
+            return True
         now_ms = self.now_ms() - self._ahead_ms
         return self._asked_ms is not None and now_ms - self._asked_ms <= AGE_MS_MAX
 
@@ -49,7 +56,7 @@ class VenueTime:
         is the side on which no bar ends too soon.
         """
         now_ms = self.now_ms()
-        if not began_ms <= now_ms:
+        if self._is_venues or not began_ms <= now_ms:
             return
         self._ahead_ms += venue_ms - now_ms
         self._asked_ms = self._read_ms
