@@ -46,6 +46,17 @@ def _bars(drawn: Drawn, **choices: tuple[int | float | str, ...]) -> Drawn:
     return draw
 
 
+def _garbled(rng: random.Random) -> Args:
+    """Texts that are no messages; a wrong byte in one that stays one meets bars alone.
+
+    What a user did is told by nobody twice: a digit of it that is wrong cannot be found out.
+    """
+    args = _with(_chance, how=("truncate", "noise", "utf8", "deep", "huge"))(rng)
+    return args | (
+        rng.choice([{"channel": BARS[0]}, {"type": BARS[1]}]) if args["how"] == "noise" else {}
+    )
+
+
 VENUE: Final[Mapping[str, Drawn]] = {
     "ws_close": _with(_span, code=(1000, 1006)),
     "flap": _with(_span, delay_ms=(1_000, 4_000)),
@@ -68,7 +79,7 @@ VENUE: Final[Mapping[str, Drawn]] = {
     "old_snapshot": _with(_span, age_ms=(10_000, 60_000), rows=(1, 3)),
     "drop_user": _chance,
     "mute_sub": _with(_span, channel=("candle", "bbo", "trades", "allMids", "userFills")),
-    "garble": _with(_chance, how=("truncate", "noise", "utf8", "deep", "huge")),
+    "garble": _garbled,
     "glitch": _bars(_chance, factor=(0.1, 10.0)),
     "empty_book": _with(_chance, how=("empty", "one_side", "crossed")),
     "gap": _bars(_chance, rows=(1, 3, 20)),
