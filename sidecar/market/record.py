@@ -224,7 +224,7 @@ class Recorder:
         if name not in self.shelf.sizes():
             return None
         try:
-            return pl.read_parquet(io.BytesIO(self.shelf.get(name))).select(COLUMNS[kind])
+            return pl.read_parquet(io.BytesIO(self.shelf.get(name))).select(list(COLUMNS[kind]))
         except pl.exceptions.PolarsError as error:
             raise OSError(f"{name} is damaged: {error}; move it away") from error
 

@@ -120,9 +120,8 @@ class UserLog:
         ]
 
     def last_cursor(self, user: str) -> int:
-        """Cursor of the newest event of a user that there ever was; 0 for none."""
-        found = self._value("SELECT max(cursor) FROM events WHERE user = ?", user)
-        return max(found, self._value("SELECT max(cursor) FROM acks WHERE user = ?", user))
+        """Cursor of the newest stored event of a user; 0 for none."""
+        return self._value("SELECT max(cursor) FROM events WHERE user = ?", user)
 
     def first_cursor(self, user: str) -> int:
         """Cursor of the oldest event of a user that is still there; 0 for none."""
@@ -134,10 +133,11 @@ class UserLog:
         Until the lease ends, nothing that it has not acknowledged is deleted.  Raises UsageError
         for a cursor that no event has had yet.
         """
-        last = self.last_cursor(user)
+        # Of all users: an event still to come has a larger one, whoever it is of.
+        last = self._value("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
         if not 0 <= cursor <= last:
             raise UsageError(
-                f"cursor {cursor} cannot be acknowledged: the newest event of this user is {last}",
+                f"cursor {cursor} cannot be acknowledged: the newest event is {last}",
                 at=f"consumer {consumer!r}",
                 hint="acknowledge cursors that user_events gave",
             )
