@@ -8,6 +8,7 @@ from typing import Any
 import apsw
 import pytest
 
+from schemas.fault_schedule import FaultSpec
 from sidecar.market.desired import Interest
 from tests.simulation.market_scene import (
     bars_differ,
@@ -120,6 +121,21 @@ def test_a_break_is_followed_by_all_subscriptions_again() -> None:
     assert scene.run().violations == []
     assert counts[0] == counts[1] > 0
     assert all(stream["breaks"] == 1 for stream in scene.service.health()["streams"])
+
+
+@pytest.mark.parametrize("channel", ["candle", "bbo", "userFills", "orderUpdates"])
+def test_a_mute_stream_is_missed_and_costs_nothing(channel: str) -> None:
+    scene = Scene(Plan(3, horizon_ms=12 * MINUTE_MS))
+    fault = FaultSpec.model_validate({"fault": "mute_sub", "for_s": 240.0, "channel": channel})
+    scene.at(2 * MINUTE_MS, lambda: scene.world.plane.add(fault, scene.world.net.now_ms()))
+
+    outcome = scene.run()
+
+    assert outcome.violations == []
+    assert outcome.effects["venue.mute_sub"] > 0
+    if channel in ("candle", "bbo"):
+        assert scene.service.stats()["links"].get("resubscribe", 0) > 0
+    assert scene.service.health()["ok"], scene.service.health()["reasons"]
 
 
 def test_a_disk_that_is_full_for_minutes_costs_nothing() -> None:
