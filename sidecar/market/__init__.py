@@ -45,5 +45,6 @@ For local programs:
     notify           the same for systemd
     shelf            the folder of recordings
     run              binds the daemon to this machine
+    load             a venue that only talks, at an exact rate
     measure          `make bench-sidecar`
 """
