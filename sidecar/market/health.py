@@ -47,7 +47,9 @@ class Health:
     def numbers(self) -> dict[str, Any]:
         """All that can be counted, for metrics and heartbeats."""
         found = self.now()
-        counted = {key: found[key] for key in ("ok", "interests", "process") if key in found}
+        counted: dict[str, Any] = {
+            key: found[key] for key in ("ok", "interests", "process") if key in found
+        }
         counted["reasons"] = len(found["reasons"])
         counted["streams"] = len(found["streams"])
         counted["streams_connected"] = sum(bool(s.get("connected")) for s in found["streams"])

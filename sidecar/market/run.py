@@ -117,7 +117,8 @@ class Process:
         work = daemon.run(ports, self._settings(), hub, shelf=self._shelf(), serve=serve)
         main = asyncio.create_task(tasks.run(work, "daemon"))
         try:
-            await asyncio.wait([main, stop], return_when=asyncio.FIRST_COMPLETED)
+            ends: list[asyncio.Future[Any]] = [main, stop]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             self._notifier.stopping()
             if self._server is not None:
                 self._server.stop()

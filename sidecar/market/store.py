@@ -149,7 +149,8 @@ class Stores:
         """Write some of what waits.  Is there more that could be written now?"""
         more = False
         for file in self.files.values():
-            if not file.pending or _is_resting(file, now_ms):
+            # A file that failed is looked at again even when nothing waits for it.
+            if not (file.pending or file.error) or _is_resting(file, now_ms):
                 continue
             part = file.pending[:ROWS_AT_ONCE]
             if self._write(file, part, now_ms):
@@ -170,7 +171,7 @@ class Stores:
             " ORDER BY ts_open_ms DESC LIMIT ?",
             (symbol, count),
         )
-        bars = [Bar(*row, 0) for row in reversed(found)]
+        bars = [Bar(*row, trade_count=0) for row in reversed(found)]
         asked = self._read(
             file,
             "SELECT from_ms, to_ms FROM asked WHERE symbol = ? ORDER BY from_ms",
