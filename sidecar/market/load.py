@@ -34,7 +34,7 @@ class Venue:
         self.meta, self.rate = meta, rate
         self.streams: dict[tuple[str, str], Session] = {}
         self.message_count = self.trade_count = 0
-        self.sent_of_symbol: dict[str, int] = {}
+        self.last_quote: dict[str, float] = {}
         self.late_s = 0.0
 
     async def talk(self, duration_s: float) -> None:
@@ -47,8 +47,9 @@ class Venue:
             self.late_s = max(self.late_s, (due - sent) / self.rate)
             batches: dict[Session, list[bytes]] = {}
             for number in range(sent, due):
-                kind = trades if number % 10 == 9 and trades else quotes
-                key = kind[number // 10 % len(kind)] if kind is trades else kind[number % len(kind)]
+                is_trade = number % 10 == 9
+                kind, turn = (trades, number // 10) if is_trade else (quotes, number - number // 10)
+                key = kind[turn % len(kind)]
                 batches.setdefault(self.streams[key], []).append(self._message(key))
             for session, frames in batches.items():
                 session.write(b"".join(frames))
@@ -60,11 +61,11 @@ class Venue:
         at_ms, at_s = SystemClock().now_ms(), f"{monotonic_s():.6f}"
         self.message_count += 1
         if channel == "bbo":
+            self.last_quote[symbol] = float(at_s)
             side = f'{{"px":"1000.0","sz":"{at_s}","n":1}},{{"px":"1001.0","sz":"2.0","n":1}}'
             data = f'{{"coin":"{symbol}","time":{at_ms},"bbo":[{side}]}}'
         else:
             self.trade_count += 1
-            self.sent_of_symbol[symbol] = self.sent_of_symbol.get(symbol, 0) + 1
             data = (
                 f'[{{"coin":"{symbol}","side":"B","px":"1000.0","sz":"{at_s}","time":{at_ms},'
                 f'"hash":"0x{"0" * 64}","tid":{self.trade_count},'
@@ -183,6 +184,7 @@ async def main(meta: Path, rate: int) -> None:
                 "trades": venue.trade_count,
                 "streams": len(venue.streams),
                 "late_s": venue.late_s,
+                "last_quote": venue.last_quote,
                 "ended_s": monotonic_s(),
             }
         )

@@ -173,7 +173,7 @@ async def measured(load: Load, folder: Path) -> dict[str, float]:
             latencies = sorted(latency for each in heard for latency in each.latencies_s)
             return {
                 "p99_ms": latencies[int(len(latencies) * 0.99)] * 1_000,
-                "lost": _lost(heard, sent["trades"], names),
+                "lost": _lost(heard, sent),
                 "cpu_frac": cpu_frac,
                 "rss_mib": _rss_mib(sidecar.pid) - third,
                 "wal_mib": wal_bytes(store) / MIB,
@@ -184,12 +184,11 @@ async def measured(load: Load, folder: Path) -> dict[str, float]:
             }
 
 
-def _lost(heard: list[Heard], trades: int, names: list[str]) -> int:
-    """Trades that did not come, and symbols of which clients do not hold one and the same last."""
-    missing = sum(max(0, trades - each.trades) for each in heard)
-    for name in names:
-        last = {each.last_quote.get(name) for each in heard}
-        missing += last == {None} or len(last) != 1
+def _lost(heard: list[Heard], sent: dict[str, Any]) -> int:
+    """Trades that did not come, and symbols whose last quote was not the last one heard."""
+    missing = sum(max(0, sent["trades"] - each.trades) for each in heard)
+    for name, last in sent["last_quote"].items():
+        missing += sum(each.last_quote.get(name) != last for each in heard)
     return missing
 
 
