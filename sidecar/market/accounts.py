@@ -26,9 +26,11 @@ from sidecar.market.venue_time import VenueTime
 
 OVERLAP_MS: Final = 120_000
 """How far before its mark a reading begins: what the venue enters late is not missed."""
+DEEP_OVERLAP_MS: Final = 3_600_000
+"""The same of a whole round: a reply that was empty by mistake moved the mark, and is made good."""
 PAGES_MAX: Final = 200
-SELDOM: Final = 8
-"""Funding and transfers of money are read every so many rounds, and after each connection."""
+SELDOM: Final = 3
+"""Whole rounds, with funding and transfers of money, are every so many, and after a connection."""
 WEIGHT_PER_MINUTE: Final = 400
 """What all rounds together may weigh: the rest is for bars."""
 RETRY_MS: Final = 3_000
@@ -200,7 +202,9 @@ class Accounts:
         try:
             for source in SOURCES:
                 if is_whole or source.kind in ("fill", "order"):
-                    weight += await self._read(account.user, source, began_ms)
+                    weight += await self._read(
+                        account.user, source, began_ms, DEEP_OVERLAP_MS if is_whole else OVERLAP_MS
+                    )
         except (VenueError, apsw.Error) as error:
             account.error = f"{type(error).__name__}: {error}"
             account.is_new |= is_whole
@@ -213,11 +217,11 @@ class Accounts:
         if not account.is_new:
             account.due_ms = began_ms + self.interval_ms()
 
-    async def _read(self, user: str, source: Source, began_ms: int) -> int:
+    async def _read(self, user: str, source: Source, began_ms: int, overlap_ms: int) -> int:
         """Store all events of a kind since its mark; gives back what that weighed."""
         weight = 0
         mark_ms = self.log().mark(user, source.kind)
-        from_ms = max(mark_ms - OVERLAP_MS, began_ms - self.keep_ms, 0)
+        from_ms = max(mark_ms - overlap_ms, began_ms - self.keep_ms, 0)
         for _ in range(PAGES_MAX):
             request: dict[str, Any] = {"type": source.request, "user": user}
             if source.has_span:

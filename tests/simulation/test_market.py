@@ -138,6 +138,24 @@ def test_a_mute_stream_is_missed_and_costs_nothing(channel: str) -> None:
     assert scene.service.health()["ok"], scene.service.health()["reasons"]
 
 
+@pytest.mark.parametrize("kind", ["empty", "garble", "swap", "gap", "wrong_iv", "outage"])
+def test_a_venue_that_answers_wrong_for_minutes_costs_nothing(kind: str) -> None:
+    scene = Scene(Plan(3, horizon_ms=7 * MINUTE_MS))
+    fault = FaultSpec.model_validate({"fault": kind, "for_s": 180.0})
+
+    def begin() -> None:
+        scene.world.plane.add(fault, scene.world.net.now_ms())
+        scene.world.net.flush()
+
+    scene.at(2 * MINUTE_MS + 10_000, begin)
+
+    outcome = scene.run()
+
+    assert outcome.violations == []
+    assert outcome.effects[f"venue.{kind}"] > 0
+    assert scene.process.exits == []
+
+
 def test_a_disk_that_is_full_for_minutes_costs_nothing() -> None:
     scene = Scene(Plan(4, horizon_ms=8 * MINUTE_MS))
     health: list[Any] = []
