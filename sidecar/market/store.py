@@ -171,7 +171,7 @@ class Stores:
             " ORDER BY ts_open_ms DESC LIMIT ?",
             (symbol, count),
         )
-        bars = [Bar(*row, trade_count=0) for row in reversed(found)]
+        bars = [Bar(*row, 0) for row in reversed(found)]
         asked = self._read(
             file,
             "SELECT from_ms, to_ms FROM asked WHERE symbol = ? ORDER BY from_ms",
