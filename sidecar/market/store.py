@@ -171,7 +171,11 @@ class Stores:
             " ORDER BY ts_open_ms DESC LIMIT ?",
             (symbol, count),
         )
-        bars = [Bar(*row, 0) for row in reversed(found)]
+        # The file does not hold how many trades a bar had.
+        bars = [
+            Bar(ts_ms, open_px, high_px, low_px, close_px, volume, 0)
+            for ts_ms, open_px, high_px, low_px, close_px, volume in reversed(found)
+        ]
         asked = self._read(
             file,
             "SELECT from_ms, to_ms FROM asked WHERE symbol = ? ORDER BY from_ms",
