@@ -58,7 +58,7 @@ async def scene(folder: Path, *, uids: tuple[int, ...] | None = None) -> AsyncIt
     daemon = Daemon(ports, Settings("hyperliquid loopback", Interest()), hub, None)
     hub.attach(daemon.service)
     health = Health(daemon.service, hub, "boot1", folder)
-    server = Server(hub, Answers(daemon.service, hub, "boot1", health.now), uids=uids)
+    server = Server(hub, Answers(daemon.service, hub, "boot1", health.whole), uids=uids)
     with bound(folder / "run" / "s.sock") as listener:
         await server.start(listener)
         work = asyncio.create_task(server.run())

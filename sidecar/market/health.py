@@ -30,7 +30,7 @@ class Health:
         self._began_s = monotonic_s()
         self.server: Server | None = None
 
-    def now(self) -> dict[str, Any]:
+    def whole(self) -> dict[str, Any]:
         """`{"ok", "reasons", "streams", "stores", "users", "clients", "process", ...}`."""
         found = self._service.health()
         found["clients"] = self._hub.describe()
@@ -46,7 +46,7 @@ class Health:
 
     def numbers(self) -> dict[str, Any]:
         """All that can be counted, for metrics and heartbeats."""
-        found = self.now()
+        found = self.whole()
         counted: dict[str, Any] = {
             key: found[key] for key in ("ok", "interests", "process") if key in found
         }

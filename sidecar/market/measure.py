@@ -186,7 +186,8 @@ async def measured(load: Load, folder: Path) -> dict[str, float]:
 
 def _lost(heard: list[Heard], sent: dict[str, Any]) -> int:
     """Trades that did not come, and symbols whose last quote was not the last one heard."""
-    missing = sum(max(0, sent["trades"] - each.trades) for each in heard)
+    trades: int = sent["trades"]
+    missing = sum(max(0, trades - each.trades) for each in heard)
     for name, last in sent["last_quote"].items():
         missing += sum(each.last_quote.get(name) != last for each in heard)
     return missing

@@ -69,7 +69,7 @@ class Metrics:
             text = exposition(self._health.numbers())
             return _http(200, "text/plain; version=0.0.4", text, is_head=method == b"HEAD")
         if path == b"/health":
-            found = self._health.now()
+            found = self._health.whole()
             status = 200 if found["ok"] else 503
             text = json.dumps(found) + "\n"
             return _http(status, "application/json", text, is_head=method == b"HEAD")

@@ -155,7 +155,7 @@ class Process:
         """Listen, say so, and tell how it is until cancelled."""
         options = self._options
         health = self._health = Health(service, hub, self._boot, options.store)
-        server = Server(hub, Answers(service, hub, self._boot, health.now))
+        server = Server(hub, Answers(service, hub, self._boot, health.whole))
         self._server = health.server = server
         hub.attach(service)
         await server.start(listener)
