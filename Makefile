@@ -92,6 +92,10 @@ bench-cuda: $(STAMP) ## Measure the CUDA engine on this machine's GPUs (DATA=fol
 bench-venue: $(STAMP) ## Measure the emulator: actions, signed orders over HTTP, stream messages
 	@$(BIN)/python -m sidecar.emulator.measure
 
+.PHONY: bench-sidecar
+bench-sidecar: $(STAMP) ## Measure the sidecar under load, 12 minutes (SHORT=1: one)
+	@$(BIN)/python -m sidecar.market.measure $(if $(SHORT),--short)
+
 .PHONY: proof
 proof: $(STAMP) ## Run the long proofs: kills, long random runs
 	@$(BIN)/python -m pytest -q -m proof
