@@ -71,6 +71,11 @@ wait_for() {
   if ! python3 -c 'import json, sys; sys.exit(not json.load(open(sys.argv[1]))["ok"])' \
     "$folder/$1" 2>/dev/null; then
     cat "$folder/$1.said" >&2
+    # It says what is wrong shortly before it ends with its own code.
+    for _ in $(seq 50); do
+      kill -0 "$2" 2>/dev/null || break
+      sleep 0.1
+    done
     kill -TERM "$2" 2>/dev/null || true
     wait "$2" || code=$?
     exit "${code/#0/70}"

@@ -29,7 +29,7 @@ MINUTE_BARS: Final = 10
 WATCHED: Final = 3
 """Symbols whose minutes are wanted too."""
 LOOK_S: Final = 0.5
-LIMIT_S: Final = 90.0
+LIMIT_S: Final = 100.0
 
 
 def say(text: str) -> None:
