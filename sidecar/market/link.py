@@ -98,13 +98,11 @@ class Links:
         self._connects, self._sends = Bucket(*CONNECTS), Bucket(*SENDS)
         self._suspicions: dict[Topic, int] = {}
         self._shunned: dict[Topic, int] = {}
+        self._proven: dict[Topic, None] = {}
+        """Streams that the venue has confirmed: it knows their names."""
 
     def want(self, wanted: Wanted) -> None:
         """Carry that and nothing else from now on."""
-        now_ms = self._now_ms()
-        self._shunned = {
-            topic: at_ms for topic, at_ms in self._shunned.items() if 0 <= now_ms - at_ms < SHUN_MS
-        }
         diffs = plan(wanted, [tuple(slot.topics) for slot in self.slots])
         kept = []
         for slot, diff in itertools.zip_longest(self.slots, diffs):
@@ -132,6 +130,7 @@ class Links:
         """Act on what the watch says, each second, for ever."""
         while True:
             await self._ports.clock.sleep_ms(LOOK_MS)
+            self._forgive()
             by_number = {slot.number: slot for slot in self.slots if slot.number is not None}
             for verdict in self._watch.due(self._now_ms()):
                 slot = by_number.get(verdict.connection)
@@ -157,6 +156,7 @@ class Links:
         if slot.number is None:
             return
         for topic in fewer:
+            self._proven.pop(topic, None)
             slot.send(unsubscribe_frame(topic))
             self._watch.unsubscribing(slot.number, topic, self._now_ms())
             if topic in slot.pending:
@@ -256,11 +256,26 @@ class Links:
         if not slot.pending or slot.last_end != "ended":
             return
         topic = slot.pending[0]
+        if topic.symbol is None or topic in self._proven:
+            # Only a symbol can be unknown to it.
+            return
         count = self._suspicions[topic] = self._suspicions.get(topic, 0) + 1
         if count >= SUSPICIONS_MAX:
             self._shunned[topic] = self._now_ms()
             self._suspicions.pop(topic)
             self._count("shunned")
+
+    def _forgive(self) -> None:
+        """Ask again for what was left out for long enough."""
+        now_ms = self._now_ms()
+        over = [
+            topic for topic, at_ms in self._shunned.items() if not 0 <= now_ms - at_ms < SHUN_MS
+        ]
+        for topic in over:
+            del self._shunned[topic]
+            for slot in self.slots:
+                if topic in slot.topics:
+                    self._subscribe(slot, topic)
 
     async def _write(self, slot: Slot, stream: Stream) -> None:
         try:
@@ -306,6 +321,7 @@ class Links:
         topic = parse(fact.topic)
         if fact.is_on and topic is not None:
             self._suspicions.pop(topic, None)
+            self._proven[topic] = None
             if topic in slot.pending:
                 slot.pending.remove(topic)
 
