@@ -57,7 +57,10 @@ def _streams(daemon: Daemon, now_ms: int) -> list[dict[str, Any]]:
             "user": slot.user,
             "topics": len(slot.topics),
             "unconfirmed": len(slot.pending),
-            "age_ms": now_ms - slot.since_ms if slot.number is not None else None,
+            "silent_ms": (
+                daemon.watch.silent_ms(slot.number, now_ms) if slot.number is not None else None
+            ),
+            "connected_ms": now_ms - slot.since_ms if slot.number is not None else None,
             "connects": slot.connects,
             "breaks": slot.breaks,
             "last_end": slot.last_end,
