@@ -17,6 +17,14 @@ same seed gives the same run, to the last bit, so a seed and a schedule are a bu
     invariants     what must hold of it
     scenario       the small client in a world, from a plan
 
+The market-data sidecar's days:
+
+    sidecar_sockets    its socket and clients over the local sockets
+    sidecar_programs   the daemon, its clients, and a trader
+    sidecar_schedule   what goes wrong in a day
+    sidecar_examined   what must hold afterwards
+    sidecar_scenario   a day from a plan, also with faults planted in the daemon
+
 How to simulate another program:
 
 1. Write it against `Ports`: `async def main(ports)`, with every task through `ports.spawn`.

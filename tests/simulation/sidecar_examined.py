@@ -24,6 +24,8 @@ STORE = "candles_1m.sqlite"
 LOG = "user_events.sqlite"
 SETTLED_MS = 15_000
 """A bar that ended so long ago is over for everybody."""
+FRESH_MS = 45_000
+"""The market moves every 15 seconds; a value older than this was missed."""
 SHOWN = 3
 LISTS = {
     "fill": ("userFillsByTime", lambda row: f"{row['tid']}:{row['oid']}"),
@@ -45,7 +47,7 @@ def examined(world: World, processes: dict[str, Process], seen: Seen) -> list[st
             found.append(f"disk: that of the {name} cannot be read: {error}")
         finally:
             disk.remove()
-    return [*found, *_well(seen)]
+    return [*found, *_well(world, seen)]
 
 
 def truth(world: World, coin: Coin, from_ms: int, to_ms: int) -> dict[int, Values]:
@@ -151,7 +153,8 @@ def _reader(world: World, open_: Any, process: Process) -> list[str]:
     return []
 
 
-def _well(seen: Seen) -> list[str]:
+def _well(world: World, seen: Seen) -> list[str]:
+    """The daemon says that it is well, and its prices are of now and those of the venue."""
     if seen.service is None:
         return ["health: the daemon never served"]
     health = seen.service.health()
@@ -162,4 +165,12 @@ def _well(seen: Seen) -> list[str]:
         found.append(f"health: stale {health['stale']}, shunned {health['shunned']}")
     if not seen.ready.get("ready"):
         found.append(f"health: a client was told last: {seen.ready}")
+    symbols = list(world.gateway.state.coins)
+    for what, values in (
+        ("mid", seen.service.mids(symbols)["mids"]),
+        ("quote", seen.service.bbo(symbols)["bbo"]),
+    ):
+        ages = {symbol: values[symbol]["age_ms"] for symbol in symbols if symbol in values}
+        if len(ages) < len(symbols) or max(ages.values()) > FRESH_MS:
+            found.append(f"fresh: ages of each {what} are {ages}")
     return found

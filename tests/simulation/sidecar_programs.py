@@ -187,13 +187,15 @@ def reader(reached: Reached) -> Program:
     return _again(live, reached)
 
 
-def trader(until_ms: int) -> Program:
+def trader(is_open: Callable[[], bool]) -> Program:
     """Somebody with two accounts who buys and sells now and then, and looks at no answer."""
 
     async def main(ports: Ports) -> None:
         number = 0
-        while ports.clock.now_ms() < until_ms:
+        while True:
             await ports.clock.sleep_ms(round(TRADE_MS * (0.5 + ports.rng.random())))
+            if not is_open():
+                return
             number += 1
             key = KEYS[number % 2]
             is_buy = number % 4 < 2

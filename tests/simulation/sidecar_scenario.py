@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from sidecar.market import daemon
+from sidecar.market.accounts import Account
 from tests.simulation.schedule import draw, shrunk
 from tests.simulation.sidecar_examined import examined
 from tests.simulation.sidecar_programs import (
@@ -22,7 +23,7 @@ from tests.simulation.sidecar_programs import (
     watcher,
 )
 from tests.simulation.sidecar_schedule import DAY
-from tests.simulation.world import START_MS, Outcome, Plan, Process, World
+from tests.simulation.world import Outcome, Plan, Process, World
 
 HOUR_MS = 3_600_000
 SYMBOLS = 3
@@ -64,7 +65,7 @@ def day(plan: Plan, planted: str = "") -> tuple[Outcome, Seen]:
             "sleeper": sleeper(symbols, world.reached),
             "mortal": mortal(symbols, world.reached),
             "reader": reader(world.reached),
-            "trader": trader(START_MS + plan.horizon_ms - QUIET_MS),
+            "trader": trader(lambda: world.loop.time() * 1_000 < plan.horizon_ms - QUIET_MS),
         }
         processes: dict[str, Process] = {
             name: world.add(name, program) for name, program in programs.items()
@@ -120,8 +121,9 @@ def _blind() -> contextlib.AbstractContextManager[None]:
 def _forgetful() -> contextlib.AbstractContextManager[None]:
     """A daemon that reads the events of users from their streams alone."""
 
-    async def nothing(*_: object) -> None:
-        return None
+    async def nothing(self: daemon.Accounts, account: Account) -> None:
+        account.done_ms = self.time.now_ms()
+        account.due_ms = account.done_ms + self.reconcile_ms
 
     return _swapped(daemon.Accounts, "_round", nothing)
 
