@@ -24,7 +24,8 @@ HOURS_LIVE: Final = 2
 HOURS_LEAST: Final = 100
 BEFORE_CLOSE_MS: Final = 40 * MINUTE_MS
 """How long before the first of them the emulator begins."""
-HISTORY_BARS: Final = 5_000
+HISTORY_BARS: Final = 4_990
+"""What the venue still has of 5,000 when some hours have passed."""
 MINUTE_BARS: Final = 10
 WATCHED: Final = 3
 """Symbols whose minutes are wanted too."""
@@ -73,7 +74,7 @@ def collect(ready: dict[str, Any], socket: Path) -> None:
     with Feed(socket, client="demo") as feed, Feed(socket, client="demo minutes") as minutes:
         feed.interest(symbols, ["1h"], history_bars=HISTORY_BARS)
         minutes.interest(symbols[:WATCHED], ["1m"], history_bars=MINUTE_BARS, channels=["bbo"])
-        say(f"wanted: {len(symbols)} symbols of 1h with all their history, {WATCHED} of 1m")
+        say(f"wanted: {len(symbols)} symbols of 1h with {HISTORY_BARS:,} bars of history, {WATCHED} of 1m")
         _Watch(feed, symbols).run()
         health = feed.health()
     for row in health["stores"]:
@@ -106,8 +107,8 @@ class _Watch:
 
     def _is_enough(self) -> bool:
         items = self.feed.ready(self.symbols, "1h")["items"]
-        waiting = [item for item in items if not item["newest_ms"]]
-        if waiting:
+        waiting = [item for item in items if not item["is_ready"]]
+        if waiting and self.first_ms is None:
             self._say_once(f"history: {len(items) - len(waiting)} of {len(items)} symbols are here")
             return False
         newest_ms = min(item["newest_ms"] for item in items)
@@ -118,7 +119,7 @@ class _Watch:
         hours = (newest_ms - self.first_ms) // HOUR_MS + 1
         if hours:
             self._say_once(f"hour {hours} closed live at {utc_iso(newest_ms + HOUR_MS)}")
-        return hours >= HOURS_LIVE and self._is_paid(self.first_ms + HOUR_MS)
+        return hours >= HOURS_LIVE and not waiting and self._is_paid(self.first_ms + HOUR_MS)
 
     def _is_paid(self, hour_ms: int) -> bool:
         """Is the funding that fell due then stored of each symbol?"""
