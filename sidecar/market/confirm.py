@@ -18,7 +18,7 @@ from core.ports import Ports
 from core.venue.faults import UnknownToVenueError
 from core.venue.port import CANDLES_KEPT, Span
 from sidecar.market.bar_facts import Ask, Bar, BarsPolicy
-from sidecar.market.bars import Ledger
+from sidecar.market.bars import BarClock, Ledger
 from sidecar.market.facts import Candle
 from sidecar.market.rest import Rest
 from sidecar.market.store import Stores
@@ -51,6 +51,8 @@ class Bars:
     policy: BarsPolicy
     ledgers: dict[Key, Ledger] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    _clock: BarClock = field(default_factory=BarClock)
+    """The bars of every key tell all keys how late it is."""
     _busy: dict[Key, Ask] = field(default_factory=dict)
     _quiet_until_ms: int = 0
     """Nothing was due when it was looked for last; the other workers need not look until then."""
@@ -63,7 +65,7 @@ class Bars:
         for key, history_bars in keys.items():
             ledger = self.ledgers.get(key)
             if ledger is None:
-                self.ledgers[key] = ledger = Ledger(*key, history_bars, self.policy)
+                self.ledgers[key] = ledger = Ledger(*key, history_bars, self.policy, self._clock)
                 stored, asked = self.stores.newest(*key, CANDLES_KEPT)
                 ledger.restore(stored, asked)
             else:

@@ -109,7 +109,7 @@ def _whole(row: dict[str, Any], name: str) -> int:
 
 def _text(row: dict[str, Any], name: str) -> str:
     value = row.get(name)
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or not value.isascii():
         raise _RefusedError(f"bad_{name}")
     return value
 
@@ -151,7 +151,10 @@ def _ledger(row: dict[str, Any]) -> tuple[str, int]:
     if not isinstance(delta, dict):
         raise _RefusedError("bad_delta")
     _text(delta, "type")
-    digest = hashlib.blake2b(_ENCODER.encode(delta), digest_size=DIGEST_BYTES).hexdigest()
+    said = _ENCODER.encode(delta)
+    if not said.isascii():
+        raise _RefusedError("bad_delta")
+    digest = hashlib.blake2b(said, digest_size=DIGEST_BYTES).hexdigest()
     time_ms = _whole(row, "time")
     return f"{time_ms}:{_text(row, 'hash')}:{digest}", time_ms
 
