@@ -74,7 +74,7 @@ def collect(ready: dict[str, Any], socket: Path) -> None:
     with Feed(socket, client="demo") as feed, Feed(socket, client="demo minutes") as minutes:
         feed.interest(symbols, ["1h"], history_bars=HISTORY_BARS)
         minutes.interest(symbols[:WATCHED], ["1m"], history_bars=MINUTE_BARS, channels=["bbo"])
-        say(f"wanted: {len(symbols)} symbols of 1h with {HISTORY_BARS:,} bars of history, {WATCHED} of 1m")
+        say(f"wanted: {HISTORY_BARS:,} bars of 1h of {len(symbols)} symbols, 1m of {WATCHED}")
         _Watch(feed, symbols).run()
         health = feed.health()
     for row in health["stores"]:
