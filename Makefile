@@ -36,7 +36,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 .PHONY: demo
-demo: $(STAMP) ## Run the main job: DATA=candles.parquet, or a synthetic market (SEED=2, EDGE=0: no edge)
+demo: $(STAMP) ## Emulator, sidecar, the main job on what it collected: DATA=candles.parquet SEED=2 EDGE=0
 	@PATH="$(CURDIR)/$(BIN):$$PATH" DATA="$(DATA)" EDGE="$(EDGE)" bash pipelines/demo.sh
 
 .PHONY: cluster-demo
