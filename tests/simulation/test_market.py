@@ -75,7 +75,7 @@ def faulty(seed: int, horizon_ms: int) -> Plan:
     return Plan(seed, horizon_ms=horizon_ms, heal_ms=120_000, schedule=schedule)
 
 
-@pytest.mark.parametrize("seed", [3, 7])
+@pytest.mark.parametrize("seed", [3])
 def test_after_faults_and_kills_the_stores_are_the_venue_s(seed: int) -> None:
     scene = Scene(faulty(seed, 30 * MINUTE_MS))
 

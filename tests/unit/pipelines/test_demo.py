@@ -136,6 +136,7 @@ def test_the_demo_ends_with_the_code_of_the_step_that_failed(tmp_path: Path) -> 
     assert demo(tmp_path, DEMO_ROOT="demo", EDGE="99").returncode == 2
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_demo_and_all_that_it_started(
     tmp_path: Path, number: signal.Signals, code: int

@@ -93,6 +93,7 @@ def test_a_clock_that_jumps_back_makes_nobody_wait_longer_than_a_minute() -> Non
 
     assert ledger.wait_ms(20, 0) == WINDOW_MS
 
+
 def test_after_a_clock_jumped_back_the_wait_ends_when_it_said() -> None:
     ledger = WeightLedger()
     ledger.enter(1_000, 120 * WINDOW_MS)
