@@ -18,6 +18,8 @@ class BarClock:
     def __init__(self) -> None:
         self._proven_ms: int | None = None
         self._noted_ms = 0
+        self._newest_ms = 0
+        """Where the newest bar opens that is known: the time is never before that."""
 
     @property
     def is_proven(self) -> bool:
@@ -32,6 +34,7 @@ class BarClock:
 
     def exists(self, ts_open_ms: int, now_ms: int) -> None:
         """A bar that opens then is known."""
+        self._newest_ms = max(self._newest_ms, ts_open_ms)
         if self._proven_ms is None or ts_open_ms > self.venue_ms(now_ms):
             self._set(ts_open_ms, now_ms)
 
@@ -39,7 +42,7 @@ class BarClock:
         """The stream shows it forming: it is not long over."""
         self.exists(ts_open_ms, now_ms)
         if self.venue_ms(now_ms) > ts_open_ms + interval_ms + BEHIND_MS:
-            self._set(ts_open_ms, now_ms)
+            self._set(self._newest_ms, now_ms)
 
     def shift(self, by_ms: int) -> None:
         """This host's clock was set by so much."""

@@ -134,7 +134,8 @@ class Ledger:
         absent_ms = max(newest_ms, venue_ms - self._policy.absent_ms)
         changed: list[int] = []
         start_ms = max(grid.ceiling(asked.from_ms), self._horizon_ms(venue_ms))
-        for ts_ms in range(start_ms, asked.to_ms, length_ms):
+        # The span may reach into the future by a wrong clock of this host.
+        for ts_ms in range(start_ms, min(asked.to_ms, over_ms + length_ms), length_ms):
             bar = found.get(ts_ms)
             if ts_ms in contested:
                 continue
@@ -145,8 +146,9 @@ class Ledger:
                 self._show(bar, seen_ms)
             elif self._confirm(bar, seen_ms):
                 changed.append(ts_ms)
-        self._look_deeper(asked, changed)
-        self._settle(asked, seen_ms)
+        end_ms = self._end_ms(venue_ms)
+        self._look_deeper(asked, changed, end_ms)
+        self._settle(end_ms, seen_ms)
 
     def on_failed(self, asked: Ask, now_ms: int) -> None:
         """The Ask got no usable reply; it is due again later."""
@@ -333,18 +335,18 @@ class Ledger:
         known[ts_ms] = None
         self._closed.append(FinalBar(ts_ms, None, "absent"))
 
-    def _look_deeper(self, asked: Ask, changed: list[int]) -> None:
+    def _look_deeper(self, asked: Ask, changed: list[int], end_ms: int) -> None:
         """Old bars changed: so may have older ones.  Stops at the first look that finds none."""
         self._deep_bars = 0
-        is_old = bool(changed) and changed[0] < asked.to_ms - RECENT_BARS * self._length_ms
+        is_old = bool(changed) and changed[0] < end_ms - self._length_ms
         if is_old and asked.from_ms > self._grid.oldest_ms:
-            span = (asked.to_ms - asked.from_ms) // self._length_ms
+            span = (end_ms - asked.from_ms) // self._length_ms + 1
             self._deep_bars = min(span * self._policy.deeper_times, self._policy.horizon_bars)
 
-    def _settle(self, asked: Ask, seen_ms: int) -> None:
+    def _settle(self, end_ms: int, seen_ms: int) -> None:
         """Ask again soon when the reply left something open, else when it is due."""
         self._grid.advance()
-        if self._grid.solid_ms <= asked.to_ms - 2 * self._length_ms:
+        if self._grid.solid_ms <= end_ms:
             self._again(seen_ms)
         else:
             self._retry_ms = self._not_before_ms = 0
@@ -386,7 +388,8 @@ class Ledger:
             self.symbol,
             self.interval,
             max(start_ms, self._horizon_ms(venue_ms)),
-            end_ms + 2 * length_ms,
+            # By this host's clock too: bars that are there correct what is known of the time.
+            max(end_ms + 2 * length_ms, grid.floor(now_ms) + length_ms),
             reason,
             PRIORITY[reason],
             now_ms - max(0, venue_ms - due_ms),
