@@ -253,7 +253,8 @@ class Ledger:
 
     def _end_ms(self, venue_ms: int) -> int:
         """Where the newest bar opens that is over."""
-        return self._grid.floor(venue_ms - self._policy.grace_ms - self._length_ms)
+        end_ms = self._grid.floor(venue_ms - self._policy.grace_ms - self._length_ms)
+        return max(end_ms, self._grid.newest_ms or end_ms)
 
     def _horizon_ms(self, venue_ms: int) -> int:
         """The oldest bar that the venue still has."""
