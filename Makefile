@@ -36,7 +36,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 .PHONY: demo
-demo: $(STAMP) ## Run the main job: DATA=candles.parquet, or a synthetic market (SEED=2, EDGE=0: no edge)
+demo: $(STAMP) ## Emulator, sidecar, the main job on what it collected: DATA=candles.parquet SEED=2 EDGE=0
 	@PATH="$(CURDIR)/$(BIN):$$PATH" DATA="$(DATA)" EDGE="$(EDGE)" bash pipelines/demo.sh
 
 .PHONY: cluster-demo
@@ -91,6 +91,10 @@ bench-cuda: $(STAMP) ## Measure the CUDA engine on this machine's GPUs (DATA=fol
 .PHONY: bench-venue
 bench-venue: $(STAMP) ## Measure the emulator: actions, signed orders over HTTP, stream messages
 	@$(BIN)/python -m sidecar.emulator.measure
+
+.PHONY: bench-sidecar
+bench-sidecar: $(STAMP) ## Measure the sidecar under load, 12 minutes (SHORT=1: one)
+	@$(BIN)/python -m sidecar.market.measure $(if $(SHORT),--short)
 
 .PHONY: proof
 proof: $(STAMP) ## Run the long proofs: kills, long random runs

@@ -12,6 +12,7 @@ deploy    `perpkit deploy`: a judged strategy into a lane, or the one before bac
 show      `perpkit show`: runs and artifacts
 compare   `perpkit compare`: where two replays, or a replay and other trades, part
 emulator  `perpkit emulator`: a venue of one's own on this machine
+sidecar   `perpkit sidecar`: the market's data for all programs of this machine
 config    `perpkit config`: strategy files and other settings
 
 A command's function is its interface: options are declared as Annotated types, the docstring is the

@@ -40,6 +40,12 @@ Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of all its 
 SymbolCount = Annotated[
     int, typer.Option("--symbols-count", metavar="N", help="Symbols of the made-up market.")
 ]
+HistoryDays = Annotated[
+    int, typer.Option("--history-days", metavar="N", help="Past of the made-up market.")
+]
+Edge = Annotated[
+    float, typer.Option("--edge", help="Trend of the made-up market; 0 is a random walk.")
+]
 Store = Annotated[
     Path | None,
     typer.Option("--store", metavar="DIR", help="Trade the candles of a store, not a made-up one."),
@@ -105,6 +111,8 @@ def emulator(  # noqa: PLR0913
     allow_remote: AllowRemote = False,
     seed: Seed = 1,
     symbol_count: SymbolCount = 12,
+    history_days: HistoryDays = 30,
+    edge: Edge = 1.0,
     store: Store = None,
     interval: Interval = "",
     start: Start = "",
@@ -167,6 +175,8 @@ def _options(given: dict[str, Any]) -> Any:
     market = MarketOptions(
         seed=given["seed"],
         symbol_count=given["symbol_count"],
+        history_days=given["history_days"],
+        edge=given["edge"],
         store=given["store"],
         interval=given["interval"],
         start=given["start"],

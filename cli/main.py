@@ -26,6 +26,7 @@ from cli.fetch import fetch
 from cli.output import COMMAND, echo_error, echo_warning
 from cli.replay import replay
 from cli.show import show
+from cli.sidecar import sidecar
 from cli.sweep import sweep
 from cli.validate import validate
 from core.errors import (
@@ -54,7 +55,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("compare", compare),
     ("emulator", emulator),
 )
-GROUPS: tuple[tuple[str, typer.Typer], ...] = (("config", config),)
+GROUPS: tuple[tuple[str, typer.Typer], ...] = (("sidecar", sidecar), ("config", config))
 
 app = typer.Typer(
     name="perpkit",

@@ -5,7 +5,10 @@ Ground:
     errors           the error tree, its three lines and exit codes
     clock            the Clock port; nothing else asks for the time or for chance
     venue_clock      the Clock that follows an emulator's, `--clock URL`
+    ports            what a long-running program has instead of the operating system
+    ports_real       the same, bound to this machine
     lock             one writer at a time on a file
+    feed/            how local programs reach the market-data sidecar
     login            who runs this process
     settings         paths from the environment, read here only
     tables           parquet files, whole or not at all

@@ -45,6 +45,7 @@ foreign_trades    a file of trades, ours or another system's
 show_compare      the page of a compare report
 show_decision     the page of one decision
 gen               every file that is made from the declarations
+demo_market       what `make demo` collects, and how far it has come
 demo_venue        the client of `make demo-venue`
 bench_venue       a venue on this machine for it, and how fast it is fetched from
 bench_problems    what searches are measured on

@@ -15,6 +15,7 @@ Declared here:
     fault_kind        what a kind of fault of the emulated venue is
     fault_kinds       all of them, from fault_kinds_clients and fault_kinds_venue
     fault_schedule    the YAML file that says what does, and when
+    sidecar           what goes over the market-data sidecar's socket
     kinds             the table kind -> class
     specs             the table of YAML kinds
     migrate           bodies of older versions as today's

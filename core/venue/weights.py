@@ -71,13 +71,15 @@ class WeightLedger:
     """Weights of the last minute; says how long the next request must wait.
 
     A request is entered with the most that it can weigh, and settled once its reply has been
-    counted.  `now_ms` may stand still or jump back; a wait is never longer than one window.
+    counted.  `now_ms` may stand still or jump back: what was noted moves back with it, so that no
+    wait is longer than one window, and not the next one either.
     """
 
     per_minute: int = WEIGHT_PER_MINUTE
     reserve: int = RESERVE
     _entries: deque[Entry] = field(default_factory=deque)
     _barred_until_ms: int = 0
+    _read_ms: int = 0
 
     def wait_ms(self, weight: int, now_ms: int, *, urgent: bool = False) -> int:
         """Milliseconds until a request of that weight may be sent; 0 when it may be sent now.
@@ -97,6 +99,7 @@ class WeightLedger:
 
     def enter(self, weight: int, now_ms: int) -> Entry:
         """Note a request that is sent now; give the entry to `settle` when its reply is there."""
+        self._forget(now_ms)
         entry = Entry(now_ms, weight)
         self._entries.append(entry)
         return entry
@@ -114,5 +117,11 @@ class WeightLedger:
         return sum(entry.weight for entry in self._entries)
 
     def _forget(self, now_ms: int) -> None:
+        back_ms = self._read_ms - now_ms
+        if back_ms > 0:
+            self._barred_until_ms -= back_ms
+            for entry in self._entries:
+                entry.at_ms -= back_ms
+        self._read_ms = now_ms
         while self._entries and self._entries[0].at_ms + WINDOW_MS <= now_ms:
             self._entries.popleft()

@@ -13,6 +13,7 @@ from sidecar.emulator.tape.stored import Asked, stored_tape
 from sidecar.emulator.tape.synthetic import HISTORY_DAYS, synthetic_spec, synthetic_tape
 
 SYMBOLS_MAX: Final = 1_000
+HISTORY_DAYS_MAX: Final = 3_650
 DEX: Final = "xyz"
 """A builder's dex with two coins, since clients load what is there."""
 
@@ -23,6 +24,10 @@ class MarketOptions:
 
     seed: int = 1
     symbol_count: int = 12
+    history_days: int = HISTORY_DAYS
+    """Of the made-up market, before it starts."""
+    edge: float = 1.0
+    """Of the made-up market: strength of its trend."""
     store: Path | None = None
     interval: str = ""
     """Of the store's candles; empty takes the finest."""
@@ -63,5 +68,12 @@ def _synthetic(options: MarketOptions, start_ms: int) -> Tape:
             f"--symbols-count was {options.symbol_count}",
             hint=f"give from 1 to {SYMBOLS_MAX:,} symbols",
         )
-    spec = synthetic_spec(options.seed, options.symbol_count, start_ms, HISTORY_DAYS)
+    if not 1 <= options.history_days <= HISTORY_DAYS_MAX:
+        raise UsageError(
+            f"--history-days was {options.history_days}",
+            hint=f"give from 1 to {HISTORY_DAYS_MAX:,} days",
+        )
+    spec = synthetic_spec(
+        options.seed, options.symbol_count, start_ms, options.history_days, options.edge
+    )
     return synthetic_tape(spec, start_ms, dex=DEX)

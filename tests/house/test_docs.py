@@ -61,6 +61,8 @@ def command_of(words: list[str]) -> tuple[Any, list[str]]:
     command: Any = typer.main.get_command(main.app)
     rest = list(words)
     while rest and hasattr(command, "commands"):
+        if command.invoke_without_command and rest[0].startswith("-"):
+            break
         assert rest[0] in command.commands, f"there is no command {' '.join(words)!r}"
         command = command.commands[rest.pop(0)]
     return command, rest

@@ -12,9 +12,18 @@ same seed gives the same run, to the last bit, so a seed and a schedule are a bu
     guard          real clocks and real chance raise inside a simulation
     world          venue, processes, phases, coverage
     model          the venue's money, computed by another road
+    market_scene   the market-data sidecar in a world, and what its stores must hold
     small_client   a little trader with an outbox, on which all this is proven
     invariants     what must hold of it
     scenario       the small client in a world, from a plan
+
+The market-data sidecar's days:
+
+    sidecar_sockets    its socket and clients over the local sockets
+    sidecar_programs   the daemon, its clients, and a trader
+    sidecar_schedule   what goes wrong in a day
+    sidecar_examined   what must hold afterwards
+    sidecar_scenario   a day from a plan, also with faults planted in the daemon
 
 How to simulate another program:
 

@@ -68,8 +68,10 @@ class LocalStream:
     async def send(self, data: bytes) -> None:
         """Hand bytes over, when there is room; StreamEndedError when nobody is there."""
         await asyncio.sleep(0)
+        pause_s = 0.001
         while not self.peer.gone and self.peer.unread() > BUFFER_BYTES:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, 0.25)
         if self._is_shut or self.peer.gone:
             raise StreamEndedError
         self.peer.leave(data)

@@ -1,77 +1,42 @@
 """What a process of the simulation has instead of the operating system.
 
-A program that is to be simulated takes these and nothing else: no clock, no socket, no file, no
-chance, no task but through them.  Production binds the same to the real things.
+It is what every long-running program takes, `core.ports`, and sockets between the processes of the
+one machine, for programs that talk to each other.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-import apsw
+from core import ports
+from core.ports import (
+    Answer,
+    Clock,
+    Disk,
+    LinkLostError,
+    Net,
+    Rng,
+    Spawn,
+    Stream,
+    StreamEndedError,
+)
 
-
-class LinkLostError(Exception):
-    """The connection broke; whether the other side took what was sent is not known."""
-
-
-class StreamEndedError(Exception):
-    """The stream was closed by the other side, or broke."""
-
-
-class KilledError(BaseException):
-    """The process is dead: no port does anything for it any more.  Nobody may catch this."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An HTTP reply."""
-
-    status: int
-    body: bytes
-
-
-class Clock(Protocol):
-    """The process's own clock, which may be wrong; as `core.clock.PacingClock`."""
-
-    def now_ms(self) -> int:
-        """Milliseconds since 1970."""
-        ...
-
-    async def sleep_ms(self, duration_ms: int) -> None:
-        """Return after that time."""
-        ...
-
-
-class Stream(Protocol):
-    """A WebSocket."""
-
-    async def send(self, text: str) -> None:
-        """Hand a text over; StreamEndedError when it has ended."""
-        ...
-
-    async def receive(self) -> str:
-        """The next text; StreamEndedError when it has ended."""
-        ...
-
-    def close(self) -> None:
-        """End it from this side."""
-        ...
-
-
-class Net(Protocol):
-    """The way to the venue."""
-
-    async def post(self, path: str, body: bytes, timeout_ms: int) -> Answer:
-        """The reply; LinkLostError when it broke, TimeoutError when nothing came in time."""
-        ...
-
-    async def connect(self) -> Stream:
-        """A new stream; LinkLostError when it is refused or breaks."""
-        ...
+__all__ = [
+    "Answer",
+    "Clock",
+    "Disk",
+    "LinkLostError",
+    "Listener",
+    "Local",
+    "LocalStream",
+    "Net",
+    "Ports",
+    "Rng",
+    "Spawn",
+    "Stream",
+    "StreamEndedError",
+]
 
 
 class LocalStream(Protocol):
@@ -110,37 +75,8 @@ class Local(Protocol):
         ...
 
 
-class Disk(Protocol):
-    """Databases that outlive the process."""
-
-    def open(self, name: str) -> apsw.Connection:
-        """A connection to the database of that name, WAL, `synchronous=FULL`."""
-        ...
-
-
-class Rng(Protocol):
-    """The process's chance."""
-
-    def random(self) -> float:
-        """Evenly from 0 up to 1."""
-        ...
-
-
-class Spawn(Protocol):
-    """The only way to a task of one's own."""
-
-    def __call__(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """A task that runs beside its maker.  Its failure ends the process."""
-        ...
-
-
 @dataclass(frozen=True)
-class Ports:
+class Ports(ports.Ports):
     """All of them."""
 
-    clock: Clock
-    net: Net
     local: Local
-    disk: Disk
-    rng: Rng
-    spawn: Spawn

@@ -64,6 +64,8 @@ class Plan:
     """The process is killed at its so many-th call of the disk."""
     down_ms: int = RESTART_MS
     """How long it is down after these two."""
+    symbols: int = SYMBOLS
+    tick_ms: int = TICK_MS
 
 
 @dataclass
@@ -124,9 +126,13 @@ class Process:
         self.lives.append(life)
         rng = random.Random(f"{self.world.plan.seed} {self.name} {life.number}")
         net = ProcessNet(self.world.net, f"10.0.0.{len(self.world.processes)}", life)
-        local = ProcessSockets(self.world.local, life)
         ports = Ports(
-            self.clock, net, local, self.disk, rng, lambda work, name: self._task(life, work)
+            clock=self.clock,
+            net=net,
+            disk=self.disk,
+            rng=rng,
+            spawn=lambda work, name: self._task(life, work),
+            local=ProcessSockets(self.world.local, life),
         )
         context = copy_context()
         context.run(INCARNATION.set, life)
@@ -175,8 +181,8 @@ class World:
         seed = self.plan.seed
         self.rng = random.Random(f"{seed} world")
         self.loop = SimLoop(random.Random(f"{seed} order"), self.plan.shuffle)
-        spec = synthetic_spec(seed, SYMBOLS, START_MS, history_days=1)
-        tape = synthetic_tape(spec, START_MS, TICK_MS)
+        spec = synthetic_spec(seed, self.plan.symbols, START_MS, history_days=1)
+        tape = synthetic_tape(spec, START_MS, self.plan.tick_ms)
         self.plane = Plane()
         self.gateway = Gateway(tape.first_state(Rules()), tape, self.plane)
         self.net = SimNet(self.loop, self.gateway, START_MS, random.Random(f"{seed} net"))

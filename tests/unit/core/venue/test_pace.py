@@ -94,6 +94,16 @@ def test_a_clock_that_jumps_back_makes_nobody_wait_longer_than_a_minute() -> Non
     assert ledger.wait_ms(20, 0) == WINDOW_MS
 
 
+def test_after_a_clock_jumped_back_the_wait_ends_when_it_said() -> None:
+    ledger = WeightLedger()
+    ledger.enter(1_000, 120 * WINDOW_MS)
+    ledger.bar(120 * WINDOW_MS + 5_000)
+
+    assert ledger.wait_ms(20, 0) == WINDOW_MS
+    assert ledger.wait_ms(20, WINDOW_MS - 1) == 1
+    assert ledger.wait_ms(20, WINDOW_MS) == 0
+
+
 def test_a_request_heavier_than_the_limit_goes_alone() -> None:
     assert WeightLedger(per_minute=50, reserve=0).wait_ms(104, 0) == 0
 
