@@ -121,8 +121,7 @@ def examine(folder: Path, kills: int) -> None:
         starts, reader = killed(venue, folder, kills)
         fills = venue.truth()["fills"]
 
-    # The middle one: a single start may wait for its turn on a busy machine.
-    assert sorted(starts)[len(starts) // 2] <= SERVING_S_MAX
+    assert max(starts) <= SERVING_S_MAX, starts
     assert len(set(reader.keys)) == len(reader.keys)
     assert sum(kind == "fill" for kind, _ in reader.keys) == len(fills)
 
